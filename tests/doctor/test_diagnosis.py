@@ -196,8 +196,8 @@ def assert_loss_must_be_given(model, told):
     with pytest.raises(InvalidArgumentError) as caught:
         admit(model)
     assert str(caught.value) == (
-        "loss of diagnose must be given for a model whose history does not name it; it was trained "
-        f"with {told}"
+        "loss of diagnose must be given for a model whose history does not name it; the model "
+        f"was trained with {told}"
     )
 
 

@@ -124,7 +124,7 @@ def test_kinds_are_said():
     frame = FRAME.assign(size=(SIZES // 10).astype(int))
     model = classifier(columns={"size": "categorical"}).fit(frame, Y)
     assert len(np.unique(frame["size"])) + 3 + 1 + 1 + 2 == model.coefs_[0].shape[0]
-    with pytest.raises(ValueError, match=r"kinds are given of column 'zip'; X has colour, size"):
+    with pytest.raises(ValueError, match=r"kinds names column 'zip', but X has colour, size"):
         classifier(columns={"zip": "numeric"}).fit(frame, Y)
 
 

@@ -377,7 +377,7 @@ LIES = {
     "inputs of no kind": (with_field("inputs", kind="words"), "kind of inputs must be one of num"),
     "inputs a list": (with_text("inputs", lambda _: "[]"), "inputs must be an object with a"),
     "names in a text": (with_field("inputs", names="ab"), "names of inputs must be a list"),
-    "a name missing": (with_field("inputs", names=["a"]), "must be 2 strings, one an"),
+    "a name missing": (with_field("inputs", names=["a"]), "must be 2 strings, one per"),
     "a name that is none": (with_field("inputs", names=["a", 1]), "must be 2 strings"),
     "no columns": (columns_of(), "columns must be at least one"),
     "columns in an object": (
@@ -392,7 +392,7 @@ LIES = {
     ),
     "missing in a text": (inputs_of(columns=[NUMERIC], missing="?"), "missing of inputs must be"),
     "missing that are none": (inputs_of(columns=[NUMERIC], missing=[1]), "must be strings"),
-    "another width": (columns_of(NUMERIC, A_OR_B), "inputs of Model must be the network's 2"),
+    "another width": (columns_of(NUMERIC, A_OR_B), "Model must be as many as the network's, 2"),
     "a column of no kind": (columns_of(NUMERIC | {"kind": "x"}), "must be an object with a kind"),
     "a column that is a list": (columns_of([]), "a column must be an object with"),
     "a column's kind a list": (columns_of(NUMERIC | {"kind": []}), "must be an object with a kind"),
@@ -414,10 +414,10 @@ LIES = {
     ),
     "a category twice": (
         columns_of(A_OR_B | {"categories": ["a", "a"]}),
-        "categories of a column must be at least one, each once",
+        "categories of a column must be one or more distinct texts",
     ),
     "a category that is none": (columns_of(A_OR_B | {"categories": [1]}), "must be strings"),
-    "no categories": (columns_of(A_OR_B | {"categories": []}), "must be at least one, each once"),
+    "no categories": (columns_of(A_OR_B | {"categories": []}), "one or more distinct texts"),
     "categories in a text": (
         columns_of(A_OR_B | {"categories": "ab"}),
         "categories of a categorical column must be a list",
@@ -434,11 +434,11 @@ LIES = {
     ),
     "an old word twice": (
         old_columns_of(OLD_NUMERIC, OLD_WORDS | {"words": ["a", "a"]}),
-        "categories of a column must be at least one, each once",
+        "categories of a column must be one or more distinct texts",
     ),
     "an old column that is a list": (old_columns_of([]), "a column must be an object with"),
     "an old column with more": (old_columns_of(OLD_NUMERIC | {"x": 1}), "a numeric column must"),
-    "two columns of one name": (columns_of(NUMERIC, A_OR_B | {"name": "n"}), "with a name each"),
+    "two columns of one name": (columns_of(NUMERIC, A_OR_B | {"name": "n"}), "with distinct names"),
     "information a list": (with_text("information", lambda _: "[]"), "must be a dict; got list"),
     "targets of no kind": (targets_of(kind="code"), "kind of targets must be one of classes"),
     "targets a list": (with_text("targets", lambda _: "[]"), "targets must be an object with"),
@@ -448,12 +448,12 @@ LIES = {
     ),
     "targets' scale 0": (
         targets_of(kind="values", n_each=1, mean=[0], scale=[0], notation=None),
-        "mean and scale of Values must be given together, scale > 0",
+        "mean and scale of Values must be given together, with scale > 0",
     ),
     "labels with more": (targets_of(kind="labels", n=10**12), "targets must have nothing else"),
     "classes out of order": (
         targets_of(kind="classes", dtype="int8", values=[2, 1]),
-        "classes must be a vector, in order, each once",
+        "classes must be a sorted vector of distinct values",
     ),
     "classes too large": (
         targets_of(kind="classes", dtype="int8", values=[1, 1000]),

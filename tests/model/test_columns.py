@@ -359,7 +359,7 @@ def test_a_categorical_column_is_the_one_hot_code_of_scikit_learn():
 
 def test_the_most_frequent_categories_are_kept():
     names = [f"w{i:03d}" for i in range(300)] + [f"w{i:03d}" for i in range(256)]
-    with pytest.warns(TableWarning, match="'a' of X has more categories than the 256 most frequen"):
+    with pytest.warns(TableWarning, match="'a' of X has more than 256 categories; only the 256"):
         columns = Columns.of({"a": names})
     assert columns.columns[0].categories == tuple(f"w{i:03d}" for i in range(256))
     assert columns.columns[0].has_rare
@@ -630,7 +630,7 @@ def test_kinds_are_said():
             {"a": ["numeric"]},
             "column 'a' must be one of ignored, categorical, numeri",
         ),
-        ({"a": [1.0]}, {"b": "numeric"}, "kinds are given of column 'b'; X has a"),
+        ({"a": [1.0]}, {"b": "numeric"}, "kinds names column 'b', but X has a"),
         (
             {"a": [1.0]},
             {"a": "word"},
@@ -737,15 +737,15 @@ def test_any_table_is_encoded_or_named(data):
         ((2, [1, 2, 3]), InvalidDataError, r"mean of Numbers must have shape \(2,\), one an input"),
         ((2, [1, np.nan]), InvalidDataError, "mean of Numbers must be finite in float64; got nan "),
         ((2, None, [1, 0]), InvalidDataError, "scale of Numbers must be above 0; got 0 at index 1"),
-        ((2, None, None, ("a",)), InvalidDataError, "names of Numbers must be 2 strings, one an "),
-        ((2, None, None, "ab"), InvalidDataError, "names of Numbers must be 2 strings, one an in"),
+        ((2, None, None, ("a",)), InvalidDataError, "names of Numbers must be 2 strings, one per "),
+        ((2, None, None, "ab"), InvalidDataError, "names of Numbers must be 2 strings, one per in"),
         ((0,), InvalidArgumentError, "in_features of Numbers must be "),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(arguments, error, message):
     with pytest.raises(error, match=f"^{message}"):
         Numbers(*arguments)
-    with pytest.raises(InvalidTypeError, match=r"^columns must be of a kind of Column; got str"):
+    with pytest.raises(InvalidTypeError, match=r"^columns must be instances of Column; got str"):
         Columns(["a"])
 
 

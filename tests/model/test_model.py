@@ -30,7 +30,7 @@ YES_NO = Classes(np.array(["no", "yes"]))
         (
             {"inputs": Numbers(3)},
             InvalidDataError,
-            "inputs of Model must be the network's 2; got 3",
+            "inputs of Model must be as many as the network's, 2; got 3",
         ),
         ({"information": []}, InvalidTypeError, "information of Model must be a dict; got list"),
         (
@@ -65,7 +65,7 @@ def test_scaling_stands_before_the_network():
 
 @pytest.mark.parametrize("classes", [[], [2, 1], [1, 1], [[1, 2]]])
 def test_classes_come_in_order_each_once(classes):
-    with pytest.raises(InvalidDataError, match=r"^classes must be a vector, in order, each once"):
+    with pytest.raises(InvalidDataError, match=r"^classes must be a sorted vector of distinct"):
         Classes(np.array(classes))
 
 

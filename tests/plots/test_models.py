@@ -180,7 +180,7 @@ def test_places_of_classes():
     assert str(caught.value) == "y of test must hold the model's classes a, b; got c at index 1"
     with pytest.raises(InvalidDataError) as caught:
         class_places(["b"], classes, 2, "test")
-    assert str(caught.value) == "y of test must have shape (2,), one class a sample; got (1,)"
+    assert str(caught.value) == "y of test must have shape (2,), one class per sample; got (1,)"
 
 
 def test_a_grid_of_the_plane():

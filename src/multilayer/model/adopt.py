@@ -13,7 +13,7 @@ __all__ = ["adopt", "model_in", "network_in"]
 
 
 def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) -> Model:
-    """Return the model in `given`, as `model_in` does, or raise.
+    """Return the model in `given`, as `model_in` does, or raise an error if there is none.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
         A network or an ensemble of either engine, a model, a fitted estimator of this package, or,
         with `read`, the path of a model file.
     owner : str
-        The function whose argument ``model`` it is, for messages.
+        The name of the function that takes `given` as ``model``, for messages.
     read : callable, optional
         A function that reads a model file: `multilayer.files.load_model`, which this package
         cannot import.
@@ -29,7 +29,7 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
     Raises
     ------
     InvalidTypeError
-        If there is no network in it.
+        If `given` contains no network.
 
     Examples
     --------
@@ -46,14 +46,14 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
 
 
 def model_in(given: Any) -> Model | None:
-    """Return the model in a network of either engine, an estimator or a model; else None.
+    """Return the model in a network, ensemble, estimator or model; None for anything else.
 
-    A PyTorch network is copied to the engine from scratch; any other is shared.
+    A PyTorch network is copied to the NumPy engine; any other network is shared.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
-        If it is an estimator that is not fitted.
+        If `given` is an estimator that is not fitted.
     """
     held = _opened(given)
     if isinstance(held, Model):
@@ -65,7 +65,7 @@ def model_in(given: Any) -> Model | None:
 
 
 def network_in(given: Any) -> Any:
-    """Return the network or ensemble, of either engine, in what `model_in` takes; else None."""
+    """Return the network or ensemble in what `model_in` accepts, of either engine; else None."""
     held = _opened(given)
     net = held.net if isinstance(held, Model) else held
     return net if isinstance(getattr(net, "architecture", None), Architecture) else None

@@ -1,4 +1,4 @@
-"""Categorical: a column of categories, with one input for each."""
+"""Categorical: a column of categories, with one input per category."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,42 +32,43 @@ __all__ = ["MOST_CATEGORIES", "Categorical"]
 Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 256
-"""How many categories are kept; rarer ones count as unseen."""
+"""The most categories that are one-hot encoded; rarer ones are treated as unseen."""
 MANY = 20
-"""More rows than this, and than half of them, with categories that are rare or new are too many."""
+"""If training had rare categories, unknown ones get a note only in more than this and half of all
+rows."""
 FEWEST = 5
-"""Embedded categories with fewer training rows than this share a vector, with unseen ones: so that
-training sees it, and rare ones are not learned by heart."""
+"""Embedded categories with fewer training rows than this share one vector with unseen ones, so that
+this vector is trained and rare categories are not memorized."""
 MOST_ONE_HOT = 2
-"""Up to this many categories, missing values counted, stay one-hot beside embeddings."""
+"""A column with at most this many categories, counting missing values as one, is never embedded."""
 WHOLE = re.compile(r"\+?(-?)0*(\d+)(?:\.0*)?")
-"""A whole number, however a program writes it."""
+"""A whole number in any usual spelling: ``7``, ``+7``, ``007``, ``7.0``."""
 WITH_POINT = re.compile(r"[+-]?\d+\.0+")
 
 
 @dataclass(frozen=True)
 class Categorical(Column):
-    """A column of categories, one-hot encoded: each has its own input, 1 in its rows and else 0.
+    """A column of one-hot encoded categories: each has an input that is 1 in its rows, otherwise 0.
 
-    A category that training did not see, or that was too rare to be kept, has only zeros.
+    A category that was not seen in training, or was too rare to be kept, has only zeros.
 
-    The same value in another type is the same category if there is no doubt: 7, 7.0, ``"7.0"`` and
-    ``"07"``; a time or date and the texts that say it; the boolean True and ``"True"``, ``"TRUE"``,
-    or 1 unless both are categories. Capitals count: ``"Yes"`` is not ``"yes"``.
+    Equal values of different types are the same category if that is unambiguous: 7, 7.0, ``"7.0"``
+    and ``"07"``; a time or date and its text; the boolean True and ``"True"``, ``"TRUE"``, or 1
+    unless both are categories. Other text is case-sensitive: ``"Yes"`` is not ``"yes"``.
 
     Parameters
     ----------
     name : str
     categories : tuple of str
-        The categories in training, in order; one-hot encoded, the 256 most frequent.
+        The categories in training, sorted; if one-hot encoded, only the 256 most frequent.
     has_missing : bool
-        Whether training values were missing; a last input then is 1 in rows with a missing value.
+        Whether training values were missing; if so, a last input is 1 in rows with a missing value.
     has_rare : bool
-        Whether there were rarer categories, which are not kept.
+        Whether there were rarer categories, which were not kept.
     is_embedded : bool
-        Whether the network turns categories into learned vectors. There is then one input: the
-        position of the category, from 1; one more for a missing value, if there were any in
-        training; and 0 for any other category.
+        Whether the network turns categories into learned vectors. The only input is then the
+        category's position, counted from 1; the next number for a missing value, if there were any
+        in training; and 0 for anything else.
 
     Examples
     --------
@@ -106,7 +107,7 @@ class Categorical(Column):
 
     def of_all(self, tally: Tally) -> Self:
         has_missing = self.has_missing or tally.n_present < len(tally)
-        counted = tally.counted()  # else the sample knows as much as there is to know
+        counted = tally.counted()  # if None, the sample's categories are the best estimate
         _, names = _merged(np.empty(0, np.int32), counted[0] if counted else self.categories)
         categories, has_rare = tuple(sorted(names)), tally.n_missed > 0
         return replace(self, categories=categories, has_missing=has_missing, has_rare=has_rare)
@@ -117,7 +118,8 @@ class Categorical(Column):
         counts = self._counts(entries, tally)
         order = sorted(range(len(counts)), key=lambda i: (-counts[i], self.categories[i]))
         kept = tuple(self.categories[i] for i in sorted(order[:MOST_CATEGORIES]))
-        says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
+        most = MOST_CATEGORIES
+        says = f"has more than {most} categories; only the {most} most frequent are kept"
         notes.append(Note(entries.column, entries.origin.table, says))
         return replace(self, categories=kept, has_rare=True)
 
@@ -136,7 +138,7 @@ class Categorical(Column):
         return (Embedded(0, size, is_number=False),) if self.is_embedded else ()
 
     def _counts(self, entries: Entries, tally: Tally | None) -> Array:
-        """Return how many entries each category has: of all rows, if they are counted."""
+        """Return the number of entries of each category, in all rows if these were counted."""
         counted = None if tally is None else tally.counted()
         names, counts = counted or entries.counted()
         places = self.places(names)
@@ -157,7 +159,7 @@ class Categorical(Column):
         places = self.places(names)
         unknown = np.flatnonzero(places < 0)
         rows = np.flatnonzero(np.isin(codes, unknown)) if len(unknown) else unknown
-        # Rare ones are nothing to speak of, unless most are.
+        # Rare categories are expected; they are worth a note only if most rows have them.
         if len(rows) > (max(MANY, len(codes) / 2) if self.has_rare else 0):
             which = "rare or not seen in training" if self.has_rare else "not seen in training"
             says = (
@@ -168,7 +170,7 @@ class Categorical(Column):
         if not self.has_missing:
             notes += missing_notes(entries, codes < 0)
         missing = len(self.categories) if self.has_missing else -1
-        found = np.append(places, np.int32(missing))[codes]  # code −1 takes the last
+        found = np.append(places, np.int32(missing))[codes]  # code −1 picks the last
         return (found + 1).astype(np.float32)[:, np.newaxis] if self.is_embedded else found
 
     def encode_entry(self, entry: Entry, out: Array) -> bool:
@@ -202,10 +204,10 @@ class Categorical(Column):
             "has_rare": bool,
             "is_embedded": bool,
         }
-        found = {"is_embedded": False} | found  # which older files lack
+        found = {"is_embedded": False} | found  # older files lack it
         parts = parts_of(found, "a categorical column", types)
         if not parts["categories"] or len(set(parts["categories"])) < len(parts["categories"]):
-            raise InvalidDataError("must be at least one, each once", "categories", "a column")
+            raise InvalidDataError("must be one or more distinct texts", "categories", "a column")
         return cls(**parts)
 
     def places(self, names: Sequence[str]) -> Array:
@@ -223,11 +225,11 @@ class Categorical(Column):
 
     @cached_property
     def _kinds(self) -> list[Callable[[str], str | None]]:
-        """The kinds of values among the categories that have several spellings."""
+        """The parsers of values with several spellings that match at least one category."""
         return [_boolean, *(kind for kind in KINDS if any(map(kind, self.categories)))]
 
     def _meaning(self, name: str) -> str:
-        """Return what all spellings of a value have in common; the name itself if it has one."""
+        """Return a form common to all spellings of a value; the name itself if it has only one."""
         return next((found for kind in self._kinds if (found := kind(name)) is not None), name)
 
     @cached_property
@@ -278,5 +280,5 @@ def _merged(codes: Array, names: Sequence[str]) -> tuple[Array, Sequence[str]]:
     if len(different) == len(names):
         return codes, names if different == list(names) else different
     places = {name: place for place, name in enumerate(different)}
-    new = np.array([places[name] for name in whole] + [-1], np.int32)  # code −1 takes the last
+    new = np.array([places[name] for name in whole] + [-1], np.int32)  # code −1 picks the last
     return new[codes], different

@@ -18,7 +18,7 @@ NUMBERS = (
 TEXTS = ("str", "object")
 """Strings of fixed width, and Python strings in an array of objects."""
 MAX_BYTES = 2**28
-"""Limit for strings of fixed width, where one long string makes all of them long."""
+"""The size limit of an array of strings of fixed width, where one long string widens them all."""
 
 
 def classes_to_dict(classes: Array) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def classes_to_dict(classes: Array) -> dict[str, Any]:
     Raises
     ------
     InvalidDataError
-        If they are of another kind.
+        If they are anything else.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def classes_from_dict(found: object) -> Array:
     Raises
     ------
     InvalidDataError
-        If `found` is something else.
+        If `found` does not describe such an array.
     """
     if not isinstance(found, dict) or set(found) != {"dtype", "values"}:
         raise InvalidDataError("must be an object with dtype and values", "classes")
@@ -71,7 +71,7 @@ def classes_from_dict(found: object) -> Array:
         raise InvalidDataError(f"classes of dtype {kind} must be a list of {wanted.__name__}")
     _check_width(kind, values)
     try:
-        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        with np.errstate(over="ignore"):  # infinite values are refused below
             classes = np.array(values, dtype=kind)
     except OverflowError as error:
         raise InvalidDataError(f"must fit into {kind}: {error}", "classes") from error
@@ -81,6 +81,6 @@ def classes_from_dict(found: object) -> Array:
 
 
 def _check_width(kind: str, values: list[Any]) -> None:
-    """Raise if an array of fixed width would be much larger than the strings."""
+    """Raise if an array of strings of fixed width would be larger than `MAX_BYTES`."""
     if kind == "str" and 4 * len(values) * max(map(len, values), default=0) > MAX_BYTES:
         raise InvalidDataError("classes that are long strings must come in an array of objects")

@@ -29,14 +29,14 @@ Array = npt.NDArray[Any]
 
 
 class Classes(Targets):
-    """One of several classes for each sample.
+    """Targets that are one of several classes.
 
-    Two classes share one output, the probability of the second; more classes have one each.
+    Two classes share one output, the probability of the second; more classes have one output each.
 
     Parameters
     ----------
     classes : array of shape (n_classes,)
-        The distinct classes, in order.
+        The distinct classes, sorted.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Classes(Targets):
 
     def __init__(self, classes: Array) -> None:
         if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
-            rule = "must be a vector, in order, each once"
+            rule = "must be a sorted vector of distinct values"
             raise InvalidDataError(rule, "classes", got=repr(classes))
         self.classes = classes
         self.is_binary = len(classes) <= 2
@@ -120,7 +120,7 @@ class Classes(Targets):
         codes, names = entries.categories()
         known = Categorical("", tuple(map(str, classes))).places(names).tolist()
         own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
-        return np.array([*own, None], dtype=object)[codes]  # code −1 takes the last
+        return np.array([*own, None], dtype=object)[codes]  # code −1 picks the last
 
     def to_dict(self) -> dict[str, Any]:
         return classes_to_dict(self.classes)
@@ -131,14 +131,14 @@ class Classes(Targets):
 
 
 class ClassGroups(Targets):
-    """Several targets, each with its own classes, and one output for each class of each.
+    """Several targets per sample, each with its own classes and one output per class.
 
-    The outputs are logits; each target takes the softmax of its own.
+    The outputs are logits; each target has its own softmax.
 
     Parameters
     ----------
     groups : sequence of array of shape (n_classes,)
-        The classes of each target, in order.
+        The sorted classes of each target.
     """
 
     kind = "class_groups"
@@ -166,7 +166,7 @@ class ClassGroups(Targets):
         )
 
     def probabilities(self, outputs: Array) -> list[Array]:
-        """Return the probabilities of each target's classes."""
+        """Return the class probabilities of each target, of shape (n_samples, n_classes)."""
         parts = np.split(outputs, np.cumsum(self.softmax_sizes)[:-1], axis=1)
         softmax = OUTPUTS["softmax"].forward
         return [
@@ -179,7 +179,7 @@ class ClassGroups(Targets):
             group.classes[part.argmax(axis=1)]
             for group, part in zip(self.groups, self.probabilities(outputs), strict=True)
         ]
-        if len({column.dtype.kind for column in columns}) > 1:  # keeps numbers apart from text
+        if len({column.dtype.kind for column in columns}) > 1:  # else numbers would become text
             columns = [column.astype(object) for column in columns]
         return np.column_stack(columns)
 

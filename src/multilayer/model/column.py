@@ -32,21 +32,21 @@ Array = npt.NDArray[Any]
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 MANY = 20
-"""Categories that are nearly all distinct are identifiers if there are at least this many."""
+"""Entries that are nearly all distinct are identifiers if there are at least this many."""
 DIFFERENT = 0.9
-"""The share of distinct entries above which they are."""
+"""Entries are nearly all distinct if the share of distinct ones is larger than this."""
 FEW = 10
 HARDLY_ANY = 0.01
-"""A column has hardly any entries if they are fewer than `FEW` and than this share of the rows."""
+"""A column has hardly any entries if fewer than `FEW`, and than this share of rows, are present."""
 
 
 class Found(NamedTuple):
     """The result of matching training entries with a kind of column."""
 
     column: "Column | None" = None
-    """The column for them; None if they are of another kind."""
+    """The column for these entries; None if they are of another kind."""
     notes: Sequence[Note] = ()
-    """What is open to doubt."""
+    """Notes on decisions that may be wrong."""
     shows: Mapping[str, str] = NOTHING
     """What the entries show for certain about how the table is written: ``{"decimal": ","}``."""
     is_open: bool = False
@@ -57,10 +57,11 @@ class Embedded(NamedTuple):
     """An input that a network turns into a learned vector: see `multilayer.Embeddings`."""
 
     place: int
-    """Which one it is of the column's inputs, from 0."""
+    """The position among the column's inputs, from 0."""
     size: int
-    """The number of pieces, or of categories."""
+    """The number of pieces of a number's range, or of vectors for categories."""
     is_number: bool
+    """Whether the input is a number; else it is a category."""
 
 
 class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ignored
@@ -73,7 +74,7 @@ class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ig
     is_open : bool
         Whether the column could be used if other columns showed how it is written.
     otherwise : Found, optional
-        What it is if its entries are nearly all distinct only because they are a sample.
+        The column to use if the entries are nearly all distinct only because they are a sample.
     """
 
     def __init__(self, why: str, *, is_open: bool = False, otherwise: Found | None = None) -> None:
@@ -85,7 +86,7 @@ class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ig
 class Column(ABC):
     """A column of a table.
 
-    A kind is a subclass, a frozen dataclass, in ``COLUMNS``. It need not know the other kinds.
+    Each kind is a subclass: a frozen dataclass in ``COLUMNS``, which need not know other kinds.
 
     Attributes
     ----------
@@ -133,41 +134,41 @@ class Column(ABC):
         """
 
     def of_all(self, tally: Tally) -> "Column":
-        """Return the column for all rows, of which those that `of` saw are a sample.
+        """Return the column for all rows, which `tally` counts, if `of` saw only a sample of them.
 
-        By default it is the same.
+        By default, the column is unchanged.
         """
         return self
 
     def limited(self, notes: list[Note], entries: Entries, tally: Tally | None = None) -> "Column":
-        """Return the column as a network takes it without embeddings; by default as it is.
+        """Return the column for a network without embeddings; by default, unchanged.
 
-        Whatever training entries lose by that is added to `notes`. If they are a sample, there is a
-        `tally` of all.
+        If training entries lose information by this, a note is added to `notes`. If the entries are
+        a sample, `tally` counts all rows.
         """
         return self
 
     def embedded(self, entries: Entries, tally: Tally | None = None) -> "Column":
         """Return the column for a network with embeddings, fitted to training entries.
 
-        By default it is the same: see `Architecture`'s `embeddings`. If the entries are a sample,
-        there is a `tally` of all.
+        By default, the column is unchanged. See `Architecture`'s `embeddings`. If the entries are a
+        sample, `tally` counts all rows.
         """
         return self
 
     @property
     def embeddings(self) -> tuple["Embedded", ...]:
-        """Which of its inputs the network turns into learned vectors."""
+        """The inputs that the network turns into learned vectors."""
         return ()
 
     @property
     def way(self) -> str:
-        """Its kind, with an option if the entries need one: ``numeric: decimal comma``."""
+        """The kind, with an option if the entries need one: ``numeric: decimal comma``."""
         return self.kind
 
     @property
     def reads(self) -> str:
-        """How entries are written, if that is unusual."""
+        """How entries are written; empty if that is not unusual."""
         return ""
 
     @property
@@ -183,11 +184,11 @@ class Column(ABC):
     @property
     @abstractmethod
     def input_names(self) -> tuple[str, ...]:
-        """The names of its inputs."""
+        """The names of the column's inputs."""
 
     @abstractmethod
     def encode(self, entries: Entries, notes: list[Note]) -> Array:
-        """Return the inputs for entries.
+        """Return the inputs for entries, and add notes on doubtful entries to `notes`.
 
         Returns
         -------
@@ -198,40 +199,41 @@ class Column(ABC):
         Raises
         ------
         InvalidDataError
-            If they are not of this kind; the message names the column and the row.
+            If an entry is not of this kind; the message names the column and the row.
         """
 
     def values(self, entries: Entries, notes: list[Note]) -> Array | None:
-        """Return entries as float64, NaN if missing, if they are numbers that have an order.
+        """Return entries as float64, with NaN if missing; None if this kind has no numeric values.
 
-        By default they are not: the result is None.
+        By default, it has none.
         """
         return None
 
     def shown(self, value: float) -> str:
-        """Return one of `values` as people write it."""
+        """Return one of `values` as text for people."""
         return f"{value:,.6g}"
 
     def n_missing(self, entries: Entries) -> int:
-        """Return how many entries it takes for missing."""
+        """Return how many entries the column treats as missing."""
         return len(entries) - entries.n_present
 
     def encode_entry(self, entry: Entry, out: Array) -> bool:
-        """Write the inputs of a single plain entry, if nothing is to be said of it.
+        """Write the inputs of a single plain entry, if it needs no note.
 
-        It is a quick way for a single row, with the bits of `encode`, and by default there is none.
-        A class that changes `encode` or `values` alone has none either.
+        This is a fast path for a single row, with results equal to those of `encode` bit for bit.
+        By default there is none, nor does a subclass inherit one if it overrides only `encode` or
+        `values`.
 
         Parameters
         ----------
         entry : str, number, boolean or None
         out : array of float32, of shape (n_inputs,)
-            Zeros.
+            Must hold zeros.
 
         Returns
         -------
         is_written : bool
-            If not, `encode` must read the entry.
+            If False, `encode` must read the entry.
         """
         return False
 
@@ -246,7 +248,7 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        """Return the column that `to_dict` described; `found` lacks the kind, and is not trusted.
+        """Return the column that `to_dict` described; `found`, without the kind, is untrusted.
 
         Raises
         ------
@@ -256,9 +258,9 @@ class Column(ABC):
 
 
 def check_entries(entries: Entries, tally: Tally | None = None) -> None:
-    """Raise if there is nothing to learn, whatever the kind of column.
+    """Raise `NothingToLearn` if nothing can be learned from entries, whatever the column's kind.
 
-    If the entries are a sample, there is a `tally` of all.
+    If the entries are a sample, `tally` counts all rows.
     """
     all_rows = entries if tally is None else tally
     n, n_present = len(all_rows), all_rows.n_present
@@ -294,14 +296,14 @@ def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
 
 
 def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
-    """Return the parts of a JSON object, if it has exactly these, each of its type.
+    """Return the parts of a JSON object that has exactly those in `types`, each of its type.
 
-    The type tuple stands for a list of strings, and object for anything.
+    The type tuple means a list of strings, and object means anything.
 
     Raises
     ------
     InvalidDataError
-        If it has other parts, or one of another type.
+        If a part is missing, unknown or of another type.
     """
     if not isinstance(found, dict) or set(found) != set(types):
         got = ", ".join(found) if isinstance(found, dict) else type(found).__name__

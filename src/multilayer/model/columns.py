@@ -35,10 +35,10 @@ class Columns(Inputs):
     Parameters
     ----------
     columns : sequence of Column
-        In the order of the inputs; `Numeric`, `Categorical`, `Date` and `Ignored` say how they
+        In the order of the inputs; see `Numeric`, `Categorical`, `Date` and `Ignored` for how they
         encode entries.
     missing : sequence of str
-        Texts that stand for missing values, in any column.
+        Texts that mark missing values, in any column.
 
     Attributes
     ----------
@@ -70,11 +70,11 @@ class Columns(Inputs):
         self.columns, self.missing = tuple(columns), tuple(missing)
         for column in self.columns:
             if not isinstance(column, Column):
-                rule = "must be of a kind of Column"
+                rule = "must be instances of Column"
                 raise InvalidTypeError(rule, "columns", got=type(column).__name__)
         self.names = tuple(column.name for column in self.columns)
         if not self.names or len(set(self.names)) < len(self.names):
-            rule = "must be at least one, with a name each"
+            rule = "must be at least one, with distinct names"
             raise InvalidDataError(rule, "columns", got=self.names)
         self.input_names = tuple(name for column in columns for name in column.input_names)
         self.needed = tuple(column.name for column in columns if column.input_names)
@@ -112,11 +112,12 @@ class Columns(Inputs):
     ) -> Self:
         """Return the columns that fit a training table.
 
-        By default a column is numeric if it holds numbers (also text in one notation), booleans,
-        durations or times of day; a date if it holds dates; and else categorical. A column from
-        which nothing can be learned is ignored: one with no or hardly any entries, with one value,
-        or with identifiers: texts that are nearly all distinct, or whole numbers that are, under a
-        name such as ``id``; and if `embedded`, with the same entries as an earlier one.
+        By default, a column is numeric if it holds numbers (also as text in one notation),
+        booleans, durations or times of day; a date column if it holds dates; and otherwise
+        categorical. A column from which nothing can be learned is ignored: one with no or hardly
+        any entries, with a single value, or with identifiers, which are texts that are nearly all
+        distinct, or whole numbers that are, under a name such as ``id``. If `embedded`, a column
+        that repeats an earlier one is ignored too.
 
         Parameters
         ----------
@@ -125,17 +126,17 @@ class Columns(Inputs):
         kinds : mapping of str to str, optional
             The kind of some columns: ``"numeric"``, ``"categorical"``, ``"date"`` or ``"ignored"``;
             or ``"numeric: decimal comma"``, ``"numeric: decimal point"``, ``"date: day first"`` or
-            ``"date: month first"`` if the entries leave it open.
+            ``"date: month first"`` if the entries are ambiguous.
         name : str
             The table's name in messages.
         embedded : bool
-            Whether they are for a network that learns embeddings: see `embeddings`.
+            Whether the columns are for a network that learns embeddings: see `embeddings`.
         tallies : mapping of str to Tally, optional
-            What all rows hold, if `X` is a sample of them: see `multilayer.data.Survey`. They tell
-            which columns are to be ignored, where values are missing, and how many rows each
-            category has. All else is decided by the sample. That is enough: of n rows, a quantile
-            is one of all rows whose share differs by a standard error of at most 0.5/√n, which is
-            0.0016 for 100,000.
+            Counts over all rows, if `X` is a sample of them: see `multilayer.data.Survey`. They
+            decide which columns are ignored, which have missing values, and how many rows each
+            category has; the sample decides the rest. It is accurate enough: the share of all rows
+            below a quantile of n sampled rows has a standard error of at most 0.5/√n, which is
+            0.0016 for n = 100,000.
 
         Raises
         ------
@@ -146,7 +147,7 @@ class Columns(Inputs):
         Warns
         -----
         TableWarning
-            If something is open to doubt, or columns are ignored.
+            If a decision may be wrong, or columns are ignored.
         """
         table = read_table(X, name)
         kinds = {} if kinds is None else kinds
@@ -178,12 +179,12 @@ class Columns(Inputs):
         return cls(found, table.missing)
 
     def numbers(self, name: str, X: Any) -> Array:
-        """Return a column of numbers or dates as float64, NaN if missing; dates in seconds.
+        """Return a column of numbers, or of dates in seconds, as float64, with NaN if missing.
 
         Raises
         ------
         InvalidArgumentError
-            If there is no such column, or it holds neither.
+            If there is no such column, or it holds neither numbers nor dates.
         """
         column = next((column for column in self.columns if column.name == name), None)
         if not isinstance(column, Scaled):
@@ -196,7 +197,7 @@ class Columns(Inputs):
         return column.values(self.read(X)[name], [])
 
     def embeddings(self, width: int, speed: float) -> Embeddings | None:
-        """Return which inputs a network is to turn into learned vectors; None if there are none."""
+        """Return the embeddings of a network with these columns; None if no input has one."""
         numbers: list[tuple[int, int]] = []
         categories: list[tuple[int, int]] = []
         for column, places in self.used:
@@ -208,7 +209,7 @@ class Columns(Inputs):
         return Embeddings(tuple(numbers), tuple(categories), width, speed)
 
     def encode(self, X: Any, name: str = "X") -> EncodedTable | Array:
-        """Return the network's inputs, which are encoded when they are read; of a row, at once.
+        """Return the network's inputs: encoded when they are read, or at once for a single row.
 
         Columns without names are matched by position.
 
@@ -227,8 +228,8 @@ class Columns(Inputs):
         Warns
         -----
         TableWarning
-            If there are categories that training did not see, or other entries among numbers or
-            dates.
+            If there are categories not seen in training, or a column of numbers or dates has other
+            entries.
         """
         row = self.row(X)
         if row is not None:
@@ -236,14 +237,14 @@ class Columns(Inputs):
         return _encoded(self.read(X, name), [column for column, _ in self.used])
 
     def row(self, X: Any) -> dict[str, Any] | None:
-        """Return the entries of a single row of a usual form, which `encode_row` takes; or None."""
+        """Return the entries of X for `encode_row` if it is one row in a common form, else None."""
         row = None if self.missing else plain_row(X, self.names)
         if row is None or row.keys() - self._unused != set(self.needed):
             return None
         return row
 
     def encode_row(self, row: Mapping[str, Any], X: Any, name: str = "X") -> Array:
-        """Return the inputs of X, of which `row` has the entries, as `encode` does."""
+        """Return the inputs of the single row X, whose entries are in `row`, as `encode` does."""
         inputs, others = np.zeros((1, self.in_features), np.float32), []
         are_open = np.zeros(self.in_features, bool)
         for column, places in self.used:
@@ -270,7 +271,7 @@ class Columns(Inputs):
 
     @cached_property
     def used(self) -> list[tuple[Column, slice]]:
-        """The columns that make inputs, and which these are."""
+        """The columns that make inputs, each with the positions of its inputs."""
         ends = list(accumulate(len(column.input_names) for column in self.columns))
         places = starmap(slice, pairwise([0, *ends]))
         pairs = zip(self.columns, places, strict=True)
@@ -299,7 +300,7 @@ class Columns(Inputs):
 
 
 def _encoded(table: Table, columns: Sequence[Column]) -> EncodedTable:
-    """Return the inputs that these columns make of a table; warn of what is to be said of it."""
+    """Return the inputs that these columns make of a table; issue their notes as warnings."""
     notes: list[Note] = []
     parts = [column.encode(table[column.name], notes) for column in columns]
     for note in notes:
@@ -313,7 +314,7 @@ def column_from_dict(found: Any) -> Column:
     Raises
     ------
     InvalidDataError
-        If it does not describe one.
+        If `found` does not describe a column.
     """
     kind = found.get("kind") if isinstance(found, dict) else None
     if not isinstance(kind, str) or kind not in COLUMNS:
@@ -323,7 +324,7 @@ def column_from_dict(found: Any) -> Column:
 
 
 def _without_twins(columns: Sequence[Column], table: Table, kinds: Collection[str]) -> list[Column]:
-    """Return columns, ignoring those with the inputs of an earlier one, unless `kinds` has them."""
+    """Return columns; one with the inputs of an earlier one is ignored, unless `kinds` names it."""
     alike = Counter(replace(column, name="") for column in columns)
     first: dict[Any, str] = {}
     found = []

@@ -23,9 +23,9 @@ Array = npt.NDArray[Any]
 ISO = DateFormat()
 YEAR = 365.2425 * 86400.0
 CYCLES = {"day": 86400.0, "week": 604800.0, "month": YEAR / 12, "year": YEAR}
-"""Periods in seconds; month and year are the calendar's mean ones."""
+"""Periods in seconds; months and years have their mean length in the calendar."""
 PIECES = {"day": 24, "week": 7, "month": 30, "year": 24}
-"""The pieces of each cycle's piecewise linear function: hours, days, days, half months."""
+"""The pieces of each cycle's piecewise linear function: hours, days, days and half months."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Date(Scaled):
 
         sin(2π t/P),    cos(2π t/P)
 
-    Of a network with embeddings, each such cycle adds one input instead, the position in a number
-    of equal pieces, such as 24 of a day.
+    For a network with embeddings, each such cycle instead adds one input: the position in the
+    cycle, counted in equal pieces, such as the 24 hours of a day.
 
-    A missing date has zeros, and an input that says so. Dates with a time zone are in UTC; others
+    A missing date becomes zeros, with a last input of 1. Dates with a time zone are in UTC; others
     are in local time.
 
     Parameters
@@ -80,7 +80,7 @@ class Date(Scaled):
         if found is None:
             if not is_asked:
                 return Found()
-            found = DateFormatFound(ISO)  # reading will say what is wrong
+            found = DateFormatFound(ISO)  # reading raises an error that names the entry
         if found.format is None:
             raise NothingToLearn(found.why, is_open=True)
         strays: list[Note] = []
@@ -149,7 +149,7 @@ class Date(Scaled):
     def from_dict(cls, found: dict[str, Any]) -> Self:
         parts = scaled_parts(found, "a date column", {"cycles": tuple, "format": dict})
         if not set(parts["cycles"]) <= CYCLES.keys():
-            rule = f"must be of {', '.join(CYCLES)}"
+            rule = f"must be among {', '.join(CYCLES)}"
             raise InvalidDataError(rule, "cycles", "a date column", got=parts["cycles"])
         kinds: dict[str, type] = {each.name: type(each.default) for each in fields(DateFormat)}
         form = parts_of(parts["format"], "the format of dates", kinds)

@@ -1,4 +1,4 @@
-"""EncodedTable: a table as a network's inputs, made when a batch needs them."""
+"""EncodedTable: a table as a network's inputs, made when a batch reads them."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -43,7 +43,7 @@ class EncodedTable(LazySamples):
     """The inputs that the columns of a table make, in float32.
 
     A categorical column takes four bytes per row, however many categories it has: its ones and
-    zeros are written when a batch, or a piece of a prediction, is read.
+    zeros are written only when rows are read.
 
     Parameters
     ----------
@@ -95,4 +95,4 @@ class EncodedTable(LazySamples):
 
 
 FEW = 512
-"""Fewer rows than this are written by plain NumPy, so that a small prediction loads nothing."""
+"""Fewer rows are written by plain NumPy, so that a small prediction loads no compiled kernel."""

@@ -25,7 +25,7 @@ class Ignored(Column):
     name : str
     reason : str
         Why it is ignored: ``"identifiers"``, ``"one value"``, ``"no entries"``; empty if the user
-        said so.
+        chose this.
     """
 
     kind: ClassVar[str] = "ignored"

@@ -1,4 +1,4 @@
-"""Inputs: the base class of what turns raw samples into a network's inputs; and Numbers."""
+"""Inputs, the base class of encodings of raw samples as a network's inputs; and Numbers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,18 +23,18 @@ Array = npt.NDArray[Any]
 
 
 class Inputs(ABC):
-    """Turns raw samples into the network's inputs.
+    """An encoding of raw samples as a network's inputs.
 
-    A kind is a subclass in ``INPUTS``.
+    Each kind is a subclass in ``INPUTS``.
 
     Attributes
     ----------
     kind : str
         The kind's name in a model file.
     takes_tables : bool
-        Whether raw samples are a table whose columns may be of several kinds.
+        Whether raw samples are a table with columns of different kinds.
     is_affine : bool
-        Whether each input is an affine function of its own raw number, so that planes stay planes.
+        Whether each input is an affine function of one raw number, so that planes stay planes.
     in_features : int
         The number of the network's inputs.
     names : tuple of str or None
@@ -44,7 +44,7 @@ class Inputs(ABC):
     needed : tuple of str
         The columns that a table must have.
     missing : tuple of str
-        Texts that stand for missing values, in any column of a table.
+        Texts that mark missing values, in any column of a table.
     """
 
     kind: ClassVar[str]
@@ -61,12 +61,12 @@ class Inputs(ABC):
         """Return the network's inputs, of shape (n_samples, in_features)."""
 
     def columns_of(self, table: Table) -> Table:
-        """Return the columns of a table that raw samples have; all if they have no names.
+        """Return a table with only the columns of raw samples, or with all if `names` is None.
 
         Raises
         ------
         InvalidDataError
-            If one that is needed is missing.
+            If a needed column is missing.
         """
         names = self.names or table.columns
         absent = [name for name in self.needed if name not in table.columns]
@@ -81,15 +81,15 @@ class Inputs(ABC):
     def from_table(
         self, table: Table, notes: list[Note], notations: dict[str, Notation] | None = None
     ) -> Any:
-        """Return a table with the needed columns as samples for `encode`: itself, or numbers.
+        """Return samples for `encode` from a table with the needed columns: itself, or numbers.
 
         Parameters
         ----------
         table : Table
         notes : list of Note
-            Whatever is open to doubt is added to it.
+            Notes on decisions that may be wrong are added to it.
         notations : dict of str to Notation, optional
-            How each column writes its numbers, if that is known, and else found and added to it: so
+            How each column writes its numbers. Unknown notations are found and added to it, so that
             all blocks of a table are read like the first one.
         """
         if self.takes_tables:
@@ -104,22 +104,22 @@ class Inputs(ABC):
 
     @abstractmethod
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Describe raw samples and how they are encoded, in pairs of a name and a text."""
+        """Describe raw samples and how they are encoded, as pairs of a name and a text."""
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
-        """Return the arrays that a file holds."""
+        """Return the arrays to be saved in a model file."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return the values that a file holds as JSON."""
+        """Return the values to be saved as JSON in a model file."""
 
     @classmethod
     @abstractmethod
     def from_dict(
         cls, found: dict[str, Any], in_features: int, arrays: Mapping[str, Array]
     ) -> Self:
-        """Return the inputs that wrote `found`, by `to_dict`, and `arrays`."""
+        """Return the inputs that `to_dict` saved as `found`, and `arrays` as `arrays`."""
 
     def _repr_html_(self) -> str | None:
         """Return HTML for notebooks; None for plain text."""
@@ -133,7 +133,7 @@ class Numbers(Inputs):
     ----------
     in_features : int
     mean, scale : array of shape (in_features,), optional
-        Not applied by default.
+        By default, numbers are not scaled.
     names : sequence of str, optional
         The names of the inputs; a table must then have these columns, in this order.
 
@@ -173,7 +173,7 @@ class Numbers(Inputs):
             or isinstance(names, str)
             or not all(isinstance(name, str) for name in self.names)
         ):
-            rule = f"must be {in_features} strings, one an input"
+            rule = f"must be {in_features} strings, one per input"
             raise InvalidDataError(rule, "names", "Numbers", got=names)
         self.needed = self.names or ()
 
@@ -246,7 +246,7 @@ def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], h
 
 
 def _same_letters(missing: Sequence[str], found: Sequence[str]) -> str:
-    """Say which missing name looks like one that was found, since one letter has two forms."""
+    """Point out a missing name that differs from a found one only in its Unicode form, if any."""
     forms = {normalize("NFC", name) for name in found}
     alike = [name for name in missing if normalize("NFC", name) in forms]
     return f"; {alike[0]!r} is there in another Unicode form: rename it" if alike else ""

@@ -28,9 +28,9 @@ TARGETS: Registry[type[Targets]] = Registry(
 def inputs_from_dict(
     found: Any, in_features: int, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> Inputs:
-    """Return inputs of the kind ``found["kind"]``, for a network with this many.
+    """Return inputs of the kind ``found["kind"]``, for a network with `in_features` inputs.
 
-    The other entries come from its `to_dict`, and `arrays` from its method of that name.
+    The other entries come from `Inputs.to_dict`, and `arrays` from `Inputs.arrays`.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def inputs_from_dict(
 def targets_from_dict(found: Any, architecture: Architecture) -> Targets:
     """Return targets of the kind ``found["kind"]``, for a network of this architecture.
 
-    The other entries come from its `to_dict`.
+    The other entries come from `Targets.to_dict`.
 
     Raises
     ------

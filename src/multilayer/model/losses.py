@@ -29,10 +29,10 @@ def loss_of_output(output: str, label_smoothing: float = 0.0) -> Loss | None:
 
 
 def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
-    """Return the loss for outputs without a link function, by the targets.
+    """Return the loss for outputs without a link function, chosen by the targets.
 
-    It is the cross-entropy if y is a vector of integers and there are several outputs; else the
-    squared error.
+    It is the cross-entropy if y is a vector of integers or booleans and there are several outputs,
+    otherwise the squared error.
     """
     are_classes = y.ndim == 1 and y.dtype.kind in "biu" and out_features > 1
     return CrossEntropy() if are_classes else SquaredError()
@@ -51,21 +51,22 @@ def loss_of_model(
     ----------
     model : Model
     owner : str
-        The function that an error names, and whose argument ``loss`` would help.
+        The function that an error names; its argument ``loss`` is the remedy.
     given : object
-        What the model comes from: an estimator's ``loss`` may be one that no registry knows.
+        The object that the model comes from: an estimator's ``loss`` may be unregistered.
     settings : mapping, optional
-        Those of its history; by default, as its information tells them, of the first member.
+        The settings in the model's history; by default those in its information, of the first
+        member if there are several.
 
     Returns
     -------
     Loss or None
-        None if only the data can tell: see `loss_of_data`.
+        None if only the data can decide: see `loss_of_data`.
 
     Raises
     ------
     InvalidArgumentError
-        If it was trained with a loss that is not known here, or quantiles of unknown levels.
+        If the model was trained with an unknown loss, or with quantiles of unknown levels.
     """
     training, targets = section_of(model.information, "training"), model.targets
     if settings is None:
@@ -83,7 +84,7 @@ def loss_of_model(
             return loss_of_output(model.net.architecture.output, smoothing)
         if (loss := targets.loss(smoothing)) is not None:
             return loss
-    rule = "must be given for a model whose history does not name it; it was trained with {}"
+    rule = "must be given for a model whose history does not name it; the model was trained with {}"
     raise InvalidArgumentError(rule.format(named or repr(targets)), "loss", owner)
 
 
@@ -94,12 +95,12 @@ def section_of(information: Any, name: str) -> Mapping[str, Any]:
 
 
 def recorded_loss(settings: Mapping[str, Any], training: Mapping[str, Any]) -> Loss | None:
-    """Return the loss that a model was trained with, if its information tells it.
+    """Return the loss that a model was trained with, if its information records it.
 
     Parameters
     ----------
     settings : mapping
-        Those of its history.
+        The settings in its history.
     training : mapping
         The parameters of its estimator.
 

@@ -1,4 +1,4 @@
-"""Matching: of which kind each column of a training table is."""
+"""Matching: finding the kind of each column of a training table."""
 
 from collections.abc import Iterable, Mapping
 
@@ -26,19 +26,19 @@ COLUMNS: Registry[type[Column]] = Registry(
     Names("kind of column", []),
     {kind.kind: kind for kind in (Ignored, Categorical, Numeric, Date)},
 )
-"""The kinds of columns; entries are matched with the last one first."""
+"""The kinds of columns; entries are matched with the last kind first."""
 
 
 def matched(table: Table, kinds: Mapping[str, str], tallies: Mapping[str, Tally]) -> list[Found]:
-    """Return what each column of a training table is.
+    """Return the column found for each column of a training table.
 
     Parameters
     ----------
     table : Table
     kinds : mapping of str to str
-        The kind of some columns, which may have an option.
+        The kind of some columns, optionally with an option.
     tallies : mapping of str to Tally
-        What all rows hold, in columns of which `table` has a sample.
+        Counts over all rows, for columns of which `table` holds a sample.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def matched(table: Table, kinds: Mapping[str, str], tallies: Mapping[str, Tally]
 def _asked(
     table: Table, kinds: Mapping[str, str]
 ) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
-    """Return each column's given kind, if any, and what its option says."""
+    """Return each column's given kind, if any, and the settings of its option."""
     if not isinstance(kinds, Mapping):
         raise InvalidTypeError("must be a mapping", "kinds", "Columns.of", got=type(kinds).__name__)
     asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
@@ -74,7 +74,7 @@ def _asked(
     for column, way in kinds.items():
         if column not in asked:
             raise InvalidArgumentError(
-                f"kinds are given of column {column!r}; {table.name} has {', '.join(table.columns)}"
+                f"kinds names column {column!r}, but {table.name} has {', '.join(table.columns)}"
             )
         kind, _, option = Names(f"column {column!r}", ways).check(way).partition(": ")
         cls = COLUMNS[kind]
@@ -103,26 +103,26 @@ def _found(
         if why.otherwise is not None and tally is not None and not _are_identifiers(tally):
             return _of_all(why.otherwise, tally)._replace(notes=[*notes, *why.otherwise.notes])
         return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
-    raise InvalidDataError(f"must be of a kind among {', '.join(COLUMNS)}", entries.where)
+    raise InvalidDataError(f"must be of one of the kinds {', '.join(COLUMNS)}", entries.where)
 
 
 def _of_all(found: Found, tally: Tally | None) -> Found:
-    """Return what a column is for all rows."""
+    """Return the result for all rows."""
     if tally is None or found.column is None:
         return found
     return found._replace(column=found.column.of_all(tally))
 
 
 def _are_identifiers(tally: Tally) -> bool:
-    """Return whether entries, which are nearly all distinct in a sample, are so in all rows."""
+    """Return whether entries that are nearly all distinct in a sample are so in all rows."""
     counted = tally.counted()
-    if counted is None or tally.n_missed:  # nobody knows better than the sample
+    if counted is None or tally.n_missed:  # without exact counts, trust the sample
         return True
     return are_identifiers(len(counted[0]), tally.n_present)
 
 
 def _shown(results: Iterable[Found]) -> dict[str, str]:
-    """Return what some columns show for certain about all, without contradiction."""
+    """Return what single columns show for certain about all, unless they contradict each other."""
     found: dict[str, set[str]] = {}
     for result in results:
         for name, value in result.shows.items():

@@ -1,4 +1,4 @@
-"""A network or an ensemble of several: what a model computes with either."""
+"""What a model computes with a network or with an ensemble."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
@@ -22,8 +22,8 @@ def outputs_of(
 ) -> Array:
     """Return the outputs for encoded samples, of shape (n_samples, out_features).
 
-    Those of an ensemble are the mean over its members: see `mean_outputs`. With
-    ``mean_of="logits"`` they are the link function's value for the mean of the members' logits.
+    The outputs of an ensemble are the mean over its members: see `mean_outputs`. With
+    ``mean_of="logits"``, they are the link function applied to the mean of the members' logits.
 
     Examples
     --------
@@ -46,22 +46,23 @@ def outputs_of(
 def mean_outputs(
     each: Iterable[tuple[Any, Array]], like: Array, sizes: tuple[int, ...] = ()
 ) -> Array:
-    """Return the mean of outputs for some rows each: of probabilities, rates or values.
+    """Return each sample's mean outputs over the networks that predicted it.
 
     Parameters
     ----------
     each : iterable of (rows, array of shape (n_rows, out_features))
-        A slice or the numbers of the rows, and a network's outputs for them.
+        A slice or an array of row numbers, and a network's outputs for these rows: probabilities,
+        rates, values, or with `sizes` logits.
     like : array of shape (n_samples, out_features)
         An array of the shape and type of the result.
     sizes : tuple of int
-        As in `Targets.softmax_sizes`: the mean of such outputs is that of the probabilities, and
-        the result its logarithm.
+        See `Targets.softmax_sizes`. If given, probabilities are averaged, and the result is the
+        logarithm of their mean.
 
     Returns
     -------
     array of shape (n_samples, out_features)
-        NaN for samples that are in no rows.
+        NaN for samples that no network predicted.
     """
     total = np.full_like(like, -np.inf if sizes else 0)
     count = np.zeros((len(like), 1), dtype=like.dtype)
@@ -78,7 +79,7 @@ def mean_outputs(
 
 
 def softmax_sizes(net: MLP | Ensemble, targets: Targets | None) -> tuple[int, ...]:
-    """Return the sizes of groups of outputs whose softmax are probabilities; () if none are."""
+    """Return the sizes of the groups of outputs that softmax turns into probabilities, or ()."""
     if targets is not None:
         return targets.softmax_sizes
     architecture = net.architecture
@@ -93,18 +94,18 @@ def features_of(net: MLP | Ensemble, x: object) -> Array:
 
 
 def one_network(net: N | Ensemble, name: str, owner: str) -> N:
-    """Return a network of either engine, unless it is an ensemble.
+    """Return a network of either engine, or raise if it is an ensemble.
 
     Parameters
     ----------
     net : MLP or Ensemble
     name, owner : str
-        The argument that it is, and the function, for the message.
+        The argument and its function, for the message.
 
     Raises
     ------
     InvalidTypeError
-        If it is an ensemble.
+        If `net` is an ensemble.
     """
     if getattr(net, "n_members", 0):
         rule = "must be one network; a member of an ensemble is ensemble[k]"

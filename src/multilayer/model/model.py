@@ -24,26 +24,25 @@ MEANS = ("outputs", "logits")
 class Model:
     """A network that predicts from raw samples, with the meaning of its inputs and outputs.
 
-    An ensemble predicts the mean over its members. For classes and labels it is the mean of their
-    probabilities: its cross-entropy is at most the members' average, since −log is convex, and a
-    member that is unsure changes it less than in a vote. For values it is the mean of the values,
-    whose squared error likewise is at most the average; for quantiles, the mean of each quantile.
-    The mean of the logits instead gives the members' geometric mean of probabilities, which is
-    sharper, and as good or better if the members' probabilities are calibrated.
+    An ensemble predicts the mean over its members. For classes and labels, this is the mean of
+    their probabilities: its cross-entropy is at most the members' average, since −log is convex,
+    and an unsure member has less influence than in a vote. For values, it is the mean of the
+    values, whose squared error is likewise at most the members' average; for quantiles, the mean of
+    each quantile. The mean of the logits instead gives the geometric mean of the members'
+    probabilities, normalized; it is sharper, and at least as good if the members are calibrated.
 
     Parameters
     ----------
     net : MLP or Ensemble
-        The network, or several.
+        The network, or an ensemble.
     targets : Targets, optional
         The meaning of the outputs; without it, `predict` returns the outputs.
     inputs : Inputs, optional
-        How raw samples become inputs: as scaled numbers, or as a table's columns; by default, as
-        plain numbers.
+        How raw samples become the network's inputs; by default, as numbers without scaling.
     information : dict
         Values for JSON: metrics, how the model was trained, the data's fingerprint.
     mean_of : {"outputs", "logits"}
-        Of which an ensemble's prediction is the mean.
+        What an ensemble averages over its members.
 
     Raises
     ------
@@ -85,7 +84,7 @@ class Model:
         Names("mean_of", MEANS).check(self.mean_of, "Model")
         width = self.net.architecture.in_features
         if self.inputs.in_features != width:
-            rule = f"must be the network's {width}"
+            rule = f"must be as many as the network's, {width}"
             raise InvalidDataError(rule, "inputs", "Model", got=self.inputs.in_features)
         if self.targets is not None:
             self._check_outputs(self.targets)
@@ -132,7 +131,7 @@ class Model:
 
     @property
     def members(self) -> tuple[Self, ...]:
-        """A model of each member of an ensemble, which share its memory; of one network, itself."""
+        """A model of each member of an ensemble, sharing its memory; for one network, itself."""
         if isinstance(self.net, MLP):
             return (self,)
         return tuple(replace(self, net=net) for net in self.net)

@@ -23,18 +23,18 @@ Array = npt.NDArray[Any]
 
 PLAIN = Notation()
 MANY = 20
-"""From this many rows on, whole numbers that are nearly all distinct may number the rows."""
+"""In at least this many rows, whole numbers that are nearly all distinct may be identifiers."""
 IDENTIFIER = re.compile(
     r"|index|unnamed: \d+|(?:.*[\W_])?(?:id|idx|uuid|guid|rowid)|.*[a-z](?-i:Id|ID)", re.IGNORECASE
 )
-"""Names of columns that number the rows: ``id``, ``user_id``, ``PassengerId``, ``Unnamed: 0``."""
+"""Names of columns of identifiers: ``id``, ``user_id``, ``PassengerId``, ``Unnamed: 0``."""
 
 
 @dataclass(frozen=True)
 class Numeric(Scaled):
     """A column of numbers, scaled as in `Scaled`.
 
-    Booleans count as 0 and 1; durations and times of day are in seconds.
+    Booleans become 0 and 1; durations and times of day are in seconds.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ class Numeric(Scaled):
         if found is not None and found.notation is None and _are_different(entries):
             if found.why:
                 raise NothingToLearn(found.why)
-            # As categories they would be identifiers; better to count some numbers as missing.
+            # As categories they would be identifiers: better to treat some entries as missing.
             found = entries.find_notation(decimal, is_asked=True)
         if found is None:
             if not is_asked:
                 return Found()
-            found = NotationFound(PLAIN)  # reading will say what is wrong
+            found = NotationFound(PLAIN)  # reading raises an error that names the entry
         where = entries.column, entries.origin.table
         notes = [Note(*where, *doubt) for doubt in found.doubts]
         if found.notation is None:
@@ -137,8 +137,8 @@ def read_numbers(
 ) -> tuple[Array, Notation]:
     """Return entries as numbers, with NaN for missing ones, and their notation.
 
-    Without a `notation`, find the one that fits, with this decimal mark if entries leave it open.
-    Whatever is open to doubt is added to `notes`.
+    Without a `notation`, find the one that fits, with the mark `decimal` if entries are ambiguous.
+    Notes on decisions that may be wrong are added to `notes`.
 
     Raises
     ------
@@ -157,12 +157,12 @@ def read_numbers(
 
 
 def read_weights(entries: Entries, notes: list[Note], notation: Notation | None = None) -> Array:
-    """Return entries as the weights of their rows, read as `read_numbers` does.
+    """Return entries as the weights of their rows, read by `read_numbers`.
 
     Raises
     ------
     InvalidDataError
-        If one is missing or below 0; the message names the row.
+        If a weight is missing or below 0; the message names the row.
     """
     weights, _ = read_numbers(entries, notes, notation)
     wrong = np.flatnonzero(~(weights >= 0))
@@ -183,7 +183,7 @@ def _are_different(entries: Entries) -> bool:
 
 
 def _are_identifiers(name: str, present: Array, n_rows: int) -> bool:
-    """Return whether numbers number the rows: whole, nearly all distinct, and named like it."""
+    """Return whether a column holds identifiers: whole, nearly all distinct, with such a name."""
     if n_rows < MANY or not IDENTIFIER.fullmatch(name.strip()):
         return False
     is_whole = bool((present == np.rint(present)).all())
@@ -196,7 +196,7 @@ def notation_from_dict(found: Any) -> Notation:
     Raises
     ------
     InvalidDataError
-        If it does not describe one.
+        If `found` does not describe a notation.
     """
     types: dict[str, type] = {each.name: type(each.default) for each in fields(Notation)}
     parts = parts_of(found, "a notation", types)

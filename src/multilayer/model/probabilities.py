@@ -1,4 +1,4 @@
-"""The probabilities of classes, also of a network whose targets are not known; true classes."""
+"""The probabilities of classes, also for a network without known targets; and true classes."""
 
 from typing import Any, NamedTuple
 
@@ -25,15 +25,15 @@ class Prediction(NamedTuple):
 
 
 def of_outputs(net: MLP | Ensemble, outputs: Array, owner: str) -> Prediction:
-    """Return the class probabilities for a network's outputs; the classes are their numbers.
+    """Return the class probabilities for a network's outputs; the classes are 0, 1, ….
 
-    Logits, which are outputs without a link function, become probabilities by softmax, or a single
+    Outputs without a link function are logits: several become probabilities by softmax, a single
     one by the logistic function.
 
     Raises
     ------
     InvalidArgumentError
-        If it predicts rates or labels; the message names `owner`.
+        If the network predicts rates or labels; the message names `owner`.
     """
     output = net.architecture.output
     if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):
@@ -55,12 +55,12 @@ def of_outputs(net: MLP | Ensemble, outputs: Array, owner: str) -> Prediction:
 
 
 def class_prediction(model: Model, X: Any, owner: str) -> Prediction:
-    """Return the class probabilities of a model; without targets, its classes are numbers.
+    """Return the class probabilities of a model; without targets, its classes are 0, 1, ….
 
     Raises
     ------
     InvalidArgumentError
-        If it does not tell classes apart; the message names `owner`.
+        If the model does not tell classes apart; the message names `owner`.
     """
     if model.targets is None:
         return of_outputs(model.net, model(X), owner)
@@ -83,7 +83,7 @@ def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
     if found.shape == (n_samples, 1):
         found = found[:, 0]
     if found.shape != (n_samples,):
-        rule = f"must have shape ({n_samples},), one class a sample"
+        rule = f"must have shape ({n_samples},), one class per sample"
         raise InvalidDataError(rule, "y", owner, got=found.shape)
     places = found[:, None] == classes[None, :]
     if not places.any(axis=1).all():

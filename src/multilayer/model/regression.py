@@ -28,9 +28,10 @@ class Values(Targets):
     Parameters
     ----------
     n_targets : int
-        The number of targets of a sample; a single one is predicted as a vector.
+        The number of targets of a sample.
     n_each : int
-        The number of outputs of each target: one, or one per quantile.
+        The number of outputs of each target: one, or one per quantile. If there is only one output
+        in all, predictions have shape (n_samples,).
     mean, scale : array of shape (n_targets,), optional
         0 and 1 by default.
     output : str
@@ -38,7 +39,7 @@ class Values(Targets):
     notation : Notation, optional
         How the training targets were written, if they came as text.
     limits : array of shape (2, n_targets), optional
-        The lowest and the highest value that is predicted for each target.
+        The lowest and the highest prediction of each target; others are clipped.
     """
 
     kind = "values"
@@ -63,13 +64,14 @@ class Values(Targets):
         if (mean is None) != (scale is None) or (
             self.scale is not None and (self.scale <= 0).any()
         ):
-            rule, got = "must be given together, scale > 0", f"{mean}, {scale}"
+            rule, got = "must be given together, with scale > 0", f"{mean}, {scale}"
             raise InvalidDataError(rule, "mean and scale", "Values", got=got)
         self.limits = None
         if limits is not None:
             low, high = (vector(own, f"limits[{i}]") for i, own in enumerate(limits))
             if (low > high).any():
-                raise InvalidDataError("must be the lowest and the highest", "limits", "Values")
+                rule = "must be the lowest values, then the highest"
+                raise InvalidDataError(rule, "limits", "Values")
             self.limits = np.stack([low, high])
         self.output = output
         self.out_features = n_targets * n_each
@@ -117,7 +119,7 @@ class Values(Targets):
     @classmethod
     def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
         names = ("n_each", "mean", "scale", "notation", "limits")
-        found = {"limits": None} | found  # which older files lack
+        found = {"limits": None} | found  # older files lack it
         values = parts_of(found, "targets", dict.fromkeys(names, object))
         notation = values["notation"]
         n_each = checks.integer(values["n_each"], "n_each", cls.__name__)

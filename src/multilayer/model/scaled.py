@@ -23,18 +23,18 @@ __all__ = ["FAR", "Scaled", "center_and_scale", "knots_of", "scaled_parts"]
 Array = npt.NDArray[Any]
 
 FAR = 1e100
-"""Numbers are clipped at this many scales, whose square is still finite."""
+"""Scaled numbers are clipped to ± this, so that their squares are finite."""
 N_PIECES = 48
-"""The number of pieces of a piecewise linear function (Gorishniy et al. 2025, TabM, take 48)."""
+"""The number of pieces of a piecewise linear function (Gorishniy et al. 2025, TabM, use 48)."""
 TINY = float(np.finfo(np.float64).tiny)
-"""Knots are further apart than this; the slope between them is finite."""
+"""Knots are further apart than this, so that the slope between them is finite."""
 PIECE = 8192
 """How many numbers are scaled at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
 class Scaled(Column):
-    """A column of real numbers, centred, scaled, and bent so that outliers stay within (−3, 3).
+    """A column of real numbers, centred, scaled, and smoothly clipped to (−3, 3).
 
     With the median m and the scale s, a value x becomes
 
@@ -47,15 +47,14 @@ class Scaled(Column):
     ----------
     name : str
     median, scale : float
-        The median of the training values, and the distance between their quartiles or what
-        `center_and_scale` takes instead. A scale of 0 means that all values were equal; the input
-        is then 0.
+        The median of the training values, and their interquartile range or what `center_and_scale`
+        uses instead. A scale of 0 means that all values were equal; the input is then 0.
     has_missing : bool
-        Whether training values were missing; a last input then is 1 in rows with a missing value.
+        Whether training values were missing; if so, a last input is 1 in rows with a missing value.
     knots : tuple of float
-        Rising values, the knots of a piecewise linear function that the network learns; empty for
-        none. The input is then the position of a value among them: i at knot i, linear in between,
-        and 0 if the value is missing.
+        The increasing knots of a piecewise linear function that the network learns; empty for
+        none. With knots, the input is instead the position of a value among them: i at knot i,
+        linear in between, and 0 if the value is missing.
     """
 
     name: str
@@ -112,7 +111,7 @@ class Scaled(Column):
             out[-1] = math.isnan(value)
         return True
 
-    def n_missing(self, entries: Entries) -> int:  # also texts that mark missing values
+    def n_missing(self, entries: Entries) -> int:  # texts that mark missing values are NaN too
         return int(np.count_nonzero(np.isnan(self.values(entries, []))))
 
     @cached_property
@@ -122,10 +121,10 @@ class Scaled(Column):
 
     @abstractmethod
     def values(self, entries: Entries, notes: list[Note]) -> Array:
-        """Return entries as float64, with NaN if missing; add to `notes` what counts as missing."""
+        """Return entries as float64, NaN if missing; add notes on entries treated as missing."""
 
     def _value(self, entry: str | float) -> float | None:
-        """Return what `values` makes of a plain entry; None if it may say something of it."""
+        """Return the value of a plain entry, as `values` does; None if that might add a note."""
         return None
 
     def _other_names(self) -> tuple[str, ...]:
@@ -139,9 +138,9 @@ class Scaled(Column):
 def knots_of(values: Array) -> tuple[float, ...]:
     """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1.
 
-    A value that is at least one of `N_PIECES` equal shares of all is a knot of its own; the others
-    are divided by the remaining knots into equal shares. Without that, a column in which most
-    values are 0 would have hardly any knots where its other values are.
+    A value that makes up at least 1/`N_PIECES` of all values is a knot of its own; the remaining
+    knots divide the other values into equal shares. Otherwise, a column in which most values are 0
+    would have hardly any knots among its other values.
 
     Examples
     --------
@@ -165,10 +164,10 @@ def knots_of(values: Array) -> tuple[float, ...]:
 
 
 def center_and_scale(values: Array) -> tuple[float, float]:
-    """Return the median, and the distance between the quartiles as the scale.
+    """Return the median, and the interquartile range as the scale.
 
-    If that is 0, as in a column of zeros with some other numbers, the scale is half the others'
-    median distance from the median. RealMLP takes the range, which a single typo would decide.
+    If that is 0, as in a column of mostly zeros, the scale is half the median distance of the other
+    values from the median. RealMLP uses the full range instead, which a single typo can determine.
 
     Raises
     ------
@@ -191,21 +190,21 @@ def center_and_scale(values: Array) -> tuple[float, float]:
 
 
 def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
-    """Return the parts of a scaled column in a file: the common ones, and these.
+    """Return the parts of a scaled column in a file: the common ones, and those in `types`.
 
     Raises
     ------
     InvalidDataError
-        If the file does not describe one.
+        If `found` does not describe such a column.
     """
     common = {"name": str, "median": float, "scale": float, "has_missing": bool, "knots": list}
     if isinstance(found, dict):
-        found = {"knots": []} | found  # which older files lack
+        found = {"knots": []} | found  # older files lack them
     parts = parts_of(found, owner, common | dict(types))
     knots = parts["knots"]
     are_numbers = all(type(knot) is float and math.isfinite(knot) for knot in knots)
     if not are_numbers or len(knots) == 1 or any(a >= b for a, b in pairwise(knots)):
-        raise InvalidDataError("must be empty, or two or more rising numbers", "knots", owner)
+        raise InvalidDataError("must be empty, or two or more increasing numbers", "knots", owner)
     parts["knots"] = tuple(knots)
     if parts["scale"] < 0:
         got = f"{parts['scale']:g}"
@@ -214,7 +213,7 @@ def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str,
 
 
 def _bend(values: Array, center: float, scale: float, *, out: Array) -> None:
-    """Write r/√(1 + (r/3)²) of r = (x − center)/scale to `out`; 0 for NaN, or if the scale is 0."""
+    """Write r/√(1 + (r/3)²), r = (x − center)/scale, to `out`; 0 for NaN, or if the scale is 0."""
     if scale == 0:
         out[:] = 0
         return

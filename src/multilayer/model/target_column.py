@@ -1,4 +1,4 @@
-"""The column of a table that is to be predicted: whether it has classes or numbers."""
+"""The target column of a table: reading it, and deciding whether it holds classes or numbers."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,26 +26,26 @@ __all__ = [
 MOST_CLASSES = 20
 """With more distinct whole numbers, the task is regression, unless it is given."""
 MOST_MARKED = 0.1
-"""Above this share of entries, a mark of missing values is taken for a class without a word."""
+"""A mark of missing values in more than this share of entries is a class, without a note."""
 LISTED = 5
-"""How many classes with several spellings a note lists."""
+"""The most classes with several spellings that a note lists."""
 OUTER = " .,;:'\"`"
-"""What may precede or follow a class; other signs have a meaning, as in C++, A- and >50K."""
+"""Ignored around classes when spellings are compared; other characters matter: C++, A-, >50K."""
 YES_AND_NO = {"yes": "yes", "y": "yes", "true": "yes", "1": "yes"}
 YES_AND_NO |= {"no": "no", "n": "no", "false": "no", "0": "no"}
 
 
 class TargetColumn(NamedTuple):
-    """The target of each row, and what is to be done with it."""
+    """The target of each row, and the task."""
 
     values: npt.NDArray[np.generic]
-    """Names of classes, None if missing; or numbers, which may be classes, NaN if missing."""
+    """Names of classes, None if missing; or numbers (possibly classes), NaN if missing."""
     task: str
     """``"classification"`` or ``"regression"``."""
     notation: Notation | None
     """How numbers are written; None if the values are names."""
     notes: list[Note]
-    """What is open to doubt."""
+    """Notes on decisions that may be wrong."""
 
 
 def read_target(
@@ -53,24 +53,25 @@ def read_target(
 ) -> TargetColumn:
     """Return a table's column as targets.
 
-    Truth values and what is no number are names. Numbers are classes if they are whole and at most
-    `MOST_CLASSES` distinct ones. Where the decimal mark is open, it is that of the other columns.
+    Booleans and texts that are not numbers are names of classes. Numbers are classes if they are
+    whole, with at most `MOST_CLASSES` distinct values. An ambiguous decimal mark is read as the
+    other columns show.
 
     Parameters
     ----------
     table : Table
     name : str
-        The column's.
+        The column's name.
     task : {"classification", "regression"}, optional
-        By default the one that suits the entries.
+        By default, the one that suits the entries.
     hint : str
-        Added to the error if numbers may be dates, and a task would decide.
+        Added to the error about dates if the entries may also be numbers: giving the task helps.
 
     Raises
     ------
     InvalidDataError
-        If they do not suit the task. Dates are no classes, unless they are text and the task is
-        given.
+        If the entries do not suit the task. Dates are not classes, unless they are text and the
+        task is given.
     """
     entries, decimal = table[name], table.decimal
     found = entries.find_notation(decimal)
@@ -78,7 +79,7 @@ def read_target(
         decimal = table.select(other for other in table.columns if other != name).shown_decimal()
         found = entries.find_notation(decimal)
     are_names = found is None or found.notation is None or found.notation.is_boolean
-    # Dates written as text are classes if somebody says so.
+    # Dates written as text are classes only if the user says so.
     may_be_dates = task is None or (task == "classification" and isinstance(entries, DateEntries))
     if may_be_dates and entries.find_date_format() is not None:
         raise InvalidDataError(
@@ -87,7 +88,7 @@ def read_target(
         )
     if are_names and task != "regression":
         codes, names = entries.categories()
-        texts = np.array([*map(str, names), None], dtype=object)[codes]  # the code -1 is the last
+        texts = np.array([*map(str, names), None], dtype=object)[codes]  # code −1 picks the last
         return TargetColumn(texts, "classification", None, notes_on_classes(entries))
     notes: list[Note] = []
     numbers, notation = read_numbers(entries, notes, decimal=decimal)
@@ -108,7 +109,7 @@ def notes_on_classes(entries: Entries) -> list[Note]:
     notes: list[Note] = []
     marks = tuple(name for name in names if is_missing_mark(name))
     n_marked = sum(n for name, n in zip(names, counts.tolist(), strict=True) if name in marks)
-    # What is left must be a task, or it is not what is meant: + and -, none and fraud.
+    # Without two other classes, the marks must be classes themselves: + and -, none and fraud.
     if 0 < n_marked <= MOST_MARKED * len(entries) and len(names) - len(marks) > 1:
         several = len(marks) > 1
         says = (
@@ -137,15 +138,16 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def for_fit(values: npt.NDArray[np.generic]) -> object:
-    """Return targets as `fit` takes them: names as a list, since it takes nan in an array for NaN.
+    """Return targets in the form that `fit` expects.
 
-    Numbers stay an array.
+    Names become a list, since `fit` treats the name nan in an array as missing; numbers stay an
+    array.
     """
     return values.tolist() if values.dtype.kind == "U" else values
 
 
 def check_whole(numbers: npt.NDArray[np.float64], entries: Entries) -> None:
-    """Raise if there are fractions, which are no classes; the message names the row."""
+    """Raise if there are fractions, which cannot be classes; the message names the row."""
     wrong = ~(np.isnan(numbers) | (numbers == np.rint(numbers)))
     if wrong.any():
         row = int(np.argmax(wrong))

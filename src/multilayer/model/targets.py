@@ -18,9 +18,9 @@ Array = npt.NDArray[Any]
 
 
 class Targets(ABC):
-    """Encodes targets for a loss, and decodes outputs to predictions.
+    """An encoding of targets for a loss, and a decoding of outputs to predictions.
 
-    A kind is a subclass in ``TARGETS``.
+    Each kind is a subclass in ``TARGETS``.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Targets(ABC):
     out_features : int
         The number of the network's outputs.
     classes : array of shape (n_classes,), list of array or None
-        The classes in order; for labels their numbers; for several targets a list, one for each.
+        The classes, sorted; for labels, their numbers; for several targets, a list of arrays.
     has_one_class : bool
-        Whether a sample has one of `classes`, each with a column of `probabilities`.
+        Whether each sample has one of `classes`, and each class a column of `probabilities`.
     notation : Notation or None
         How the training targets were written, if they came as text.
     softmax_sizes : tuple of int
@@ -59,16 +59,16 @@ class Targets(ABC):
 
     @abstractmethod
     def encode(self, y: Array) -> Array:
-        """Return targets in the form that a loss takes."""
+        """Return targets in the form that a loss expects."""
 
     @abstractmethod
     def decode(self, outputs: Array) -> Array:
-        """Return the predictions from outputs of shape (n_samples, out_features)."""
+        """Return the predictions for outputs of shape (n_samples, out_features)."""
 
     def probabilities(self, outputs: Array) -> Any:
         """Return the probability of each class or label; a list of arrays for several targets.
 
-        Regression has none.
+        Targets of regression have none.
         """
         raise NotImplementedError
 
@@ -79,16 +79,16 @@ class Targets(ABC):
     def from_entries(self, entries: Entries, notes: list[Note]) -> Array:
         """Return a table's column as targets, by default as numbers; None or NaN if missing.
 
-        Whatever is open to doubt is added to `notes`.
+        Notes on decisions that may be wrong are added to `notes`.
         """
         return read_numbers(entries, notes, self.notation)[0]
 
     def with_classes(self, classes: Array) -> Self:
-        """Return targets that may also be one of these classes, if they are classes at all."""
+        """Return targets with these classes added, if they are one of several classes."""
         return self
 
     def widen(self, y: Array) -> None:  # noqa: B027  # most kinds have no limits
-        """Let predictions reach these targets too, if they have limits."""
+        """Extend the limits of predictions, if there are any, to include these targets."""
 
     @abstractmethod
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Targets(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return, for JSON, what the network's architecture does not already say.
+        """Return values for JSON, except those that the network's architecture determines.
 
         Raises
         ------
