@@ -246,7 +246,7 @@ def test_members_for_which_there_is_no_memory_are_refused(monkeypatch):
     # (4 + 1)·8 + (8 + 1)·4 + (4 + 1)·3 = 91 numbers of 8 bytes, twice
     most = 300 * 4096 // (30_000 + 91 * 8 * 2)
     assert str(error.value) == (
-        f"n_members of MLPClassifier must be at most {most}, for which this machine has memory; "
+        f"n_members of MLPClassifier must be at most {most} to fit into this machine's memory; "
         "got 10000000"
     )
 
@@ -271,8 +271,8 @@ def test_fits_and_partial_fits_go_on_member_by_member(Estimator, data):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_members": 2}, "go on with the networks that are there: n_members was 3, is 2"),
-        ({"resample": "folds"}, "resample of MLPClassifier must be None where a fit goes on"),
+        ({"n_members": 2}, "continue with the existing networks: n_members was 3, is 2"),
+        ({"resample": "folds"}, "resample of MLPClassifier must be None when a fit continues"),
         ({"hidden_layer_sizes": 3}, "hidden_layer_sizes was"),
     ],
 )
@@ -305,7 +305,7 @@ def test_several_networks_have_no_single_one():
     assert [type(net) for net in clf.networks_] == [MLP, MLP]
     assert not hasattr(clf, "coefs_")
     assert not hasattr(clf, "intercepts_")
-    with pytest.raises(AttributeError, match=r"an ensemble has no network_, but networks_$"):
+    with pytest.raises(AttributeError, match=r"an ensemble has no network_: use networks_$"):
         clf.network_  # noqa: B018
     clf.set_params(n_members=1).fit(X, y)
     assert len(clf.coefs_) == 3

@@ -132,8 +132,8 @@ def test_an_average_is_refused_where_it_would_begin_anew():
     with pytest.raises(InvalidArgumentError) as caught:
         classifier(ema=0.9).partial_fit(X, y, classes=np.unique(y))
     assert str(caught.value) == (
-        "ema of MLPClassifier cannot be combined with partial_fit, which would begin with it anew "
-        "each time; got 0.9"
+        "ema of MLPClassifier cannot be combined with partial_fit, which would start it anew each "
+        "time; got 0.9"
     )
 
 
@@ -414,7 +414,7 @@ BAD = {
     "unknown schedule": ({"learning_rate": "cosin"}, ValueError, "did you mean 'cosine'"),
     "a rate beside a solver object": (
         {"solver": SGD(0.1), "learning_rate_init": 0.2}, ValueError,
-        "learning_rate_init of MLPClassifier cannot be 0.2 with a solver that is an object"),
+        "learning_rate_init of MLPClassifier cannot be 0.2 with a solver object, which has"),
     "dropout with lbfgs": (
         {"solver": "lbfgs", "dropout": 0.1}, ValueError,
         "dropout of MLPClassifier cannot be combined with L-BFGS"),
@@ -527,7 +527,7 @@ def test_unseen_classes_in_partial_fit():
 def test_regression_of_the_wrong_number_of_targets():
     X, y = make_regression(60, 4, n_targets=2, random_state=0)
     model = regressor().partial_fit(X, y)
-    with pytest.raises(ValueError, match="targets must be as in the fit before, 2"):
+    with pytest.raises(ValueError, match="targets must be 2, as in the previous fit"):
         model.partial_fit(X, y[:, 0])
 
 

@@ -498,7 +498,7 @@ def test_they_are_in_the_notebook_the_file_and_the_diagnosis(tmp_path):
         model = fitted(TabularClassifier, X, y)
     assert [w.message.finding for w in caught] == model.findings_
     assert issubclass(FindingWarning, TableWarning)
-    assert "column &#x27;&lt;paid&gt;&#x27; gave the target away" in model._repr_html_()
+    assert "Column &#x27;&lt;paid&gt;&#x27; seems to give the target away" in model._repr_html_()
     assert pickle.loads(pickle.dumps(model)).findings_ == model.findings_
     model.save(tmp_path / "m.safetensors")
     information = multilayer.load(tmp_path / "m.safetensors").information

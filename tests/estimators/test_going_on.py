@@ -137,9 +137,9 @@ def test_divergence_is_said_where_earlier_weights_are_kept(solver, engine):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"loss": "poisson"}, "link function must be as in the fit before, 'identity'"),
-        ({"loss": Quantile((0.1, 0.9))}, "outputs for each must be as in the fit before, 1"),
-        ({"scale_targets": True}, "scale_targets must be as in the fit before, False"),
+        ({"loss": "poisson"}, "link function must be 'identity', as in the previous fit"),
+        ({"loss": Quantile((0.1, 0.9))}, "outputs for each must be 1, as in the previous fit"),
+        ({"scale_targets": True}, "scale_targets must be False, as in the previous fit"),
     ],
 )
 def test_a_warm_start_cannot_change_what_outputs_mean(changes, message):
@@ -244,7 +244,7 @@ def test_classes_weigh_in_validation_samples_too():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"class_weight": {0: 0, 1: 0, 2: 0}}, "class_weight must leave samples of which some"),
+        ({"class_weight": {0: 0, 1: 0, 2: 0}}, "class_weight must leave some samples with"),
         ({"class_weight": {0: np.nan}}, "class_weight must hold finite numbers of at least 0"),
         ({"class_weight": {0: -1}}, "class_weight must hold finite numbers of at least 0; got -1"),
     ],
@@ -296,7 +296,7 @@ def test_precision_acts_on_float32_and_is_refused_elsewhere(precision):
     plain = MLPClassifier(8, engine="torch", **settings).fit(single, y)
     mixed = MLPClassifier(8, precision=precision, **settings).fit(single, y)
     assert 0 < np.abs(plain.predict_proba(single) - mixed.predict_proba(single)).max() < 0.1
-    with pytest.raises(ValueError, match="acts on samples in float32; got float64"):
+    with pytest.raises(ValueError, match="needs samples in float32; got float64"):
         MLPClassifier(8, precision=precision).fit(X, y)
     with pytest.raises(ValueError, match="whose line search it would mislead"):
         MLPClassifier(8, precision=precision, solver="lbfgs").fit(single, y)
@@ -403,9 +403,9 @@ def test_curves_of_warm_starts_stay_side_by_side():
 def test_another_network_for_a_warm_start_is_named_in_short():
     model = MLPClassifier((8,), max_iter=2, warm_start=True, random_state=0).fit(X, y)
     model.set_params(hidden_layer_sizes=(4, 3), activation="logistic")
-    with pytest.raises(ValueError, match="go on with") as caught:
+    with pytest.raises(ValueError, match="continue with") as caught:
         model.fit(X, y)
     assert str(caught.value) == (
-        "warm_start and partial_fit go on with the network that is there: hidden_layer_sizes was "
+        "warm_start and partial_fit continue with the existing network: hidden_layer_sizes was "
         "(8,), is (4, 3); activation was 'relu', is 'sigmoid'"
     )

@@ -639,7 +639,7 @@ def test_a_table_in_memory_and_in_a_small_file_are_the_same(write, monkeypatch):
         (
             {},
             {"y": [1], "target": "class"},
-            "y of fit cannot be given beside target, the column that holds it",
+            "y of fit cannot be given together with target, the column that holds it",
         ),
         (
             {},
@@ -656,7 +656,7 @@ def test_a_table_in_memory_and_in_a_small_file_are_the_same(write, monkeypatch):
         (
             {},
             {"target": "class", "groups": "class"},
-            "target of fit must be a column of its own; got target 'class', groups 'class'",
+            "target of fit must be a separate column; got target 'class', groups 'class'",
         ),
         (
             {},
@@ -671,7 +671,7 @@ def test_a_table_in_memory_and_in_a_small_file_are_the_same(write, monkeypatch):
         (
             {"class_weight": {"high": 1, "low": 0}},
             {"target": "class"},
-            "y of fit must have two "
+            "y of fit must have at least two "
             "classes among the rows with a weight: see sample_weight and class_weight; got 'high' "
             "alone",
         ),
@@ -748,7 +748,7 @@ def test_infinite_values_are_missing(write, trainings):
 
 
 def test_tables_from_which_nothing_is_to_be_learned(write):
-    with pytest.raises(InvalidDataError, match=r"must have inputs beside class$"):
+    with pytest.raises(InvalidDataError, match=r"must have inputs besides class$"):
         classifier().fit(write(CLASSES[["class"]]), target="class")
     with pytest.raises(InvalidDataError, match="has no column that can be learned from: 'a' "):
         classifier().fit(write(CLASSES[["class"]].assign(a=1)), target="class")
@@ -776,7 +776,9 @@ def test_a_cache_that_cannot_be_a_folder(write, tmp_path):
     for cache in (path, path / "inside"):
         with pytest.raises(InvalidArgumentError) as error:
             classifier(cache=cache).fit(write(CLASSES), target="class")
-        assert str(error.value).startswith("cache must be a folder, or a path at which to make one")
+        assert str(error.value).startswith(
+            "cache must be a folder, or a path where one can be made"
+        )
 
 
 @pytest.mark.parametrize("change", ["rewrite", "remove"])

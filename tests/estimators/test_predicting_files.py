@@ -82,7 +82,7 @@ def test_columns_that_fit_did_not_know_are_named(path):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_other_estimators_say_how_to_read_a_file(path):
-    says = r"^X must be a table; got '.*f\.csv': read_file of multilayer.data reads it$"
+    says = r"^X must be a table; got '.*f\.csv': read the file with multilayer\.data\.read_file$"
     model = MLPClassifier(columns="auto", max_iter=1)
     with pytest.raises(InvalidTypeError, match=says):
         model.fit(path, FRAME["T"])

@@ -367,7 +367,7 @@ def test_targets_that_a_loss_cannot_take_are_named():
         for targets in (negative, np.c_[y, negative]):
             with pytest.raises(InvalidDataError, match=r"negative .*; got -2\.5 at row 7"):
                 model.fit(samples, targets)
-        rule = r" must be above 0 in a row with a weight, for loss 'poisson'$"
+        rule = r" must be above 0 in some row with a weight, for loss 'poisson'$"
         with pytest.raises(InvalidDataError, match="^y" + rule):
             model.fit(samples, 0 * y)
         with pytest.raises(InvalidDataError, match=r"^y\[:, 1\]" + rule):

@@ -318,7 +318,7 @@ def several_metrics(estimator, X, y):
 @pytest.mark.parametrize("refit", [False, lambda results: 0], ids=["none", "function"])
 def test_halving_by_several_metrics_needs_the_name_of_one(refit, monkeypatch):
     arguments = {"n_iter": None, "halving": True, "cv": 3, "refit": refit}
-    said = f"refit of MLPSearchCV must name the metric that halving judges by, where there are \
+    said = f"refit of MLPSearchCV must name the metric that halving uses, since there are \
 several; got {refit!r}"
     space = {"alpha": [1e-4, 1e-2, 1.0]}
     with pytest.raises(InvalidArgumentError) as error:
@@ -345,8 +345,8 @@ def test_refit_may_name_the_metric_of_halving(scoring):
     [
         ({}, "at least one parameter to search; got {}"),
         ([], "at least one parameter to search; got []"),
-        (SPACE | {"tol": []}, "values to try for each parameter; got none of tol"),
-        ([SPACE, SPACE | {"tol": []}], "values to try for each parameter; got none of tol"),
+        (SPACE | {"tol": []}, "values to try for each parameter; got none for tol"),
+        ([SPACE, SPACE | {"tol": []}], "values to try for each parameter; got none for tol"),
     ],
     ids=["dict", "list", "values", "values of one of several"],
 )
@@ -361,7 +361,7 @@ def test_a_search_says_how_far_it_is(monkeypatch, capsys):
     space = {"alpha": [1e-4, 1e-2]}
     MLPSearchCV(CLASSIFIER, space, n_iter=None, cv=2, refit=False, verbose=1).fit(X, Y)
     said = capsys.readouterr().err
-    assert "0 of 4 networks are trained, and 4 of 4 in training: epoch 1 of at most 8" in said
+    assert "0 of 4 fits done; 4 of 4 networks still training: epoch 1 of at most 8" in said
     MLPSearchCV(CLASSIFIER, space, n_iter=None, cv=2, refit=False).fit(X, Y)
     assert capsys.readouterr().err == ""
 

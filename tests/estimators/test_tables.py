@@ -157,7 +157,7 @@ def test_partial_fit_keeps_the_columns_of_its_first_call():
             FRAME[100:].assign(colour=lambda f: f["colour"].where(f["old"], "violet")), Y[100:]
         )
     assert model.columns_ is first
-    with pytest.raises(InvalidArgumentError, match="go on with the inputs that are there, Columns"):
+    with pytest.raises(InvalidArgumentError, match="continue with the existing inputs, Columns"):
         model.set_params(columns=None).partial_fit(FRAME, Y)
     with pytest.raises(InvalidArgumentError, match=r"and is now \{'size': 'categorical'\}"):
         model.set_params(columns={"size": "categorical"}).partial_fit(FRAME, Y)
@@ -199,11 +199,11 @@ def test_tables_that_do_not_fit_are_named(fitted, change, message):
 
 def test_who_gives_a_table_without_saying_so_is_told_how():
     with pytest.raises(
-        ValueError, match=r"'colour'\)\. With columns='auto' tables with text and m"
+        ValueError, match=r"'colour'\)\. With columns='auto', tables with text and m"
     ):
         MLPClassifier().fit(FRAME[["colour"]].fillna("x"), Y)
     with pytest.raises(
-        ValueError, match=r"'size'\)\. With columns='auto' tables with text and missing"
+        ValueError, match=r"'size'\)\. With columns='auto', tables with text and missing"
     ):
         MLPClassifier().fit(FRAME[["size"]], Y)
 
@@ -219,7 +219,7 @@ def test_a_masked_entry_is_a_gap():
     X = np.ma.array([[1.0], [2.0], [-999.0], [-999.0]], mask=[[0], [0], [1], [1]])
     column = classifier(max_iter=1).fit(X, [0, 1, 0, 1]).columns_.columns[0]
     assert (column.median, column.has_missing) == (1.5, True)
-    with pytest.raises(InvalidDataError, match="X must not have masked entries: fill them, or ta"):
+    with pytest.raises(InvalidDataError, match="X must not have masked entries: fill them, or se"):
         MLPClassifier().fit(X, [0, 1, 0, 1])
 
 

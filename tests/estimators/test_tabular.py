@@ -613,7 +613,9 @@ def test_classes_are_shown_whatever_holds_them():
 
 def test_what_folds_cannot_divide_is_named():
     X, y, _ = table(60)
-    alone = r"y of fit must have two classes .* take more rows; got 'low' alone for network \d"
+    alone = (
+        r"y of fit must have at least two classes .* take more rows; got 'low' alone for network \d"
+    )
     with pytest.raises(InvalidDataError, match=alone):
         TabularClassifier(random_state=0).fit(X.head(20), ["high"] + ["low"] * 19)
     with pytest.raises(InvalidDataError, match="take more rows, or other groups; got 'high' alone"):

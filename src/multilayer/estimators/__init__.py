@@ -1,4 +1,4 @@
-"""Estimators with scikit-learn's protocol; cross-validation and search that train many as one."""
+"""Estimators with scikit-learn's API; cross-validation and search that train many as one."""
 
 from multilayer.estimators.classifier import MLPClassifier
 from multilayer.estimators.cross_validation import cross_validate

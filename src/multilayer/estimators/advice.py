@@ -1,4 +1,4 @@
-"""Warnings at the end of a training that did not go well."""
+"""Warnings at the end of a training run that did not go well."""
 
 import math
 from typing import Any
@@ -23,13 +23,13 @@ SCALING = (
     "    https://scikit-learn.org/stable/modules/preprocessing.html"
 )
 FAR = 10.0
-"""The largest deviation of targets that train well, and their largest mean in deviations."""
+"""Targets train well with a deviation from 1/FAR to FAR, and a mean of at most FAR deviations."""
 
 
 def warning_of(
     settings: Settings, training: Part, history: History, divergence: str, best: float
 ) -> Warning | None:
-    """Return a warning if the training did not converge or learned nothing; else None.
+    """Return a warning if training did not converge or learned nothing; else None.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def warning_of(
         The training data.
     history : History
     divergence : str
-        The error's message if the training diverged; else empty.
+        The error's message if training diverged; else empty.
     best : float
         The monitored value of the best epoch; infinite if no epoch was judged.
     """
@@ -66,7 +66,7 @@ def warning_of(
             f"optimization hasn't converged yet.{advice}"
         )
     if advice and _is_no_better_than_the_mean(settings, training, history):
-        msg = f"The training ended no better than with the mean of the targets.{advice}"
+        msg = f"The trained network is no better than predicting the targets' mean.{advice}"
         return ConvergenceWarning(msg)
     return None
 
@@ -82,12 +82,12 @@ def _advice(settings: Settings, training: Part) -> str:
         return ""
     return (
         f" The targets have mean {mean:.2g} and standard deviation {deviation:.2g}: with "
-        "scale_targets=True the network trains on scaled targets, which works far better."
+        "scale_targets=True, the network trains on scaled targets, which works far better."
     )
 
 
 def _is_no_better_than_the_mean(settings: Settings, training: Part, history: History) -> bool:
-    """Return whether the squared error is no lower than the baseline's, the targets' mean."""
+    """Return whether the squared error is no lower than that of the targets' mean."""
     variance = float(np.var(training.targets, axis=0).sum())
     loss = history.get("train_loss", [math.nan])[-1]
     return settings.loss.name == "squared_error" and not loss < variance / 2

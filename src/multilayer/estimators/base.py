@@ -68,7 +68,7 @@ OF_SOME_FITS = (
     "coefs_", "intercepts_", "seeds_", "oob_score_", "oob_prediction_", "oob_decision_function_",
     "_n_drawn",
 )  # fmt: skip
-"""Attributes that a fit of one network or of several has, or one whose members have own rows."""
+"""Attributes that only some fits set: those of one network, of several, or with `resample`."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,19 @@ class Reading:
     Parameters
     ----------
     training, held_out : Part
-        What `fit` was given to train on, and to validate on.
+        The training and the validation data given to `fit`.
     targets : Targets
-        What the targets mean.
+        The meaning of the targets.
     columns : Columns or None
-        What the columns of a table became.
+        The columns of a table; None if samples are plain numbers.
     has_sparse_targets : bool
+        Whether the targets came as a sparse matrix.
     dtype : dtype
         The type in which the network computes.
     description : dict or None
-        What the model's file says of them.
+        The description of the samples for a model file.
     features : dict
-        The attributes of the estimator that say which features it takes.
+        The estimator's attributes that describe its features.
     """
 
     training: Part
@@ -103,10 +104,10 @@ class Reading:
 
 
 class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
-    """A multilayer perceptron with scikit-learn's protocol.
+    """A multilayer perceptron with scikit-learn's API.
 
     It does no arithmetic itself: a `multilayer.numpy.MLP` computes, `multilayer.training.train`
-    trains it or its twin on PyTorch, and a `multilayer.model.Targets` gives outputs their meaning.
+    trains it or its PyTorch twin, and a `multilayer.model.Targets` gives outputs their meaning.
     """
 
     takes_embeddings = False
@@ -114,7 +115,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
     _targets: Any
     """The meaning of the outputs, as `_targets_of` returned it."""
     _pasts: list[Past]
-    """What each member's next training continues from."""
+    """What each member's next training run continues from."""
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -157,12 +158,12 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
-        """Name this class's parameters in errors, after which it is as it was before."""
+        """Name this class's parameters in errors, and restore the estimator after one."""
         with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
             yield
 
     def _starts(self, *, is_incremental: bool) -> tuple[bool, bool]:
-        """Return whether a training starts from new weights, and whether it goes on with a fit."""
+        """Return whether training starts from new weights, and whether it continues a fit."""
         has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
         is_anew = not (has_weights or self._is_ensemble) or not (self.warm_start or is_incremental)
         return is_anew, hasattr(self, "_net") and not is_anew
@@ -179,7 +180,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         targets: Targets | None = None,
         is_incremental: bool = False,
     ) -> Reading:
-        """Check the samples of a fit, and find what they and their targets mean."""
+        """Check the samples of a fit, and find out what they and their targets mean."""
         _, goes_on = self._starts(is_incremental=is_incremental)
         found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
         self.__dict__.update(found.features)  # validation samples are compared with them
@@ -188,7 +189,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             n = data.n_samples
             msg = (
                 f"partial_fit decided what the columns of X hold from its first {n:,} "
-                "rows; categories that first appear later count as unknown"
+                "rows; categories that first appear later are treated as unknown"
             )
             warn(TableWarning(msg, ()))
         held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
@@ -204,7 +205,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         )
 
     def _jobs(self, reading: Reading, *, is_incremental: bool = False) -> list[Job]:
-        """Return the training of each member, with whatever is drawn before it."""
+        """Return each member's job, with everything that is drawn at random before training."""
         is_anew, goes_on = self._starts(is_incremental=is_incremental)
         targets = reading.targets
         loss, score = self._loss_and_score(targets)
@@ -214,7 +215,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             check_members(self, len(self._pasts) if goes_on else 0)
         owner = type(self).__name__
         check_memory(self.n_members, settings.architecture, reading.dtype, owner)
-        seeds: Any = [None]  # a single network draws on with a RandomState that it is given
+        seeds: Any = [None]  # a single network continues to draw from a given RandomState
         if goes_on:
             seeds = getattr(self, "seeds_", seeds)
         elif self.n_members > 1 or self.resample is not None:
@@ -247,7 +248,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
     ) -> tuple[Checked, Targets]:
-        """Return the checked training data, and what its targets mean."""
+        """Return the checked training data, and the meaning of its targets."""
         columns = None
         if goes_on:
             columns, targets = self._columns, targets or self._targets
@@ -273,7 +274,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
     def _take(
         self, reading: Reading, jobs: Sequence[Job], outcomes: Sequence[Outcome | Exception]
     ) -> None:
-        """Take over the outcomes of the members, under scikit-learn's names, and warn of them."""
+        """Store the members' outcomes under scikit-learn's names, and issue their warnings."""
         trained = []
         for k, outcome in enumerate(outcomes):
             if not isinstance(outcome, Outcome):
@@ -281,7 +282,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
                     outcome.add_note(f"in member {k} of {len(jobs)}")
                 raise outcome
             trained.append(outcome)
-        for name in OF_SOME_FITS:  # the last one may have been another kind
+        for name in OF_SOME_FITS:  # the previous fit may have been of another kind
             self.__dict__.pop(name, None)
         self.__dict__.update(reading.features)
         settings, targets = jobs[0].settings, jobs[0].settings.targets
@@ -332,7 +333,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         return as_samples(check_samples(self, X, self._columns))
 
     def transform(self, X: Any) -> Array:
-        """Return ψ(x), the last hidden layer's output: the learned features, of all members.
+        """Return ψ(x), the last hidden layer's output: the learned features of all members.
 
         Parameters
         ----------
@@ -351,14 +352,14 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         Parameters
         ----------
         input_features : ignored
-            Part of scikit-learn's protocol.
+            Part of scikit-learn's API.
         """
         check_is_fitted(self)
         a = self._net.architecture
         width = (a.in_features, *a.hidden_features)[-1] * len(self._pasts)
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
 
-    # scikit-learn's protocol ---------------------------------------------------------------
+    # scikit-learn's API --------------------------------------------------------------------
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -371,13 +372,13 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         return tags
 
     def _html_repr(self) -> str:
-        """Return scikit-learn's table of the parameters; once fitted, also layers and losses."""
+        """Return scikit-learn's table of parameters and, once fitted, layers and losses."""
         html: str = super()._html_repr()
         return html + fitted_html(self) if hasattr(self, "history_") else html
 
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_net"):
-            self._network()  # takes in anything written to the weights
+            self._network()  # copies anything written to `coefs_` and `intercepts_`
         state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
             for name in ("coefs_", "intercepts_"):

@@ -37,11 +37,11 @@ Array = npt.NDArray[Any]
 @documented
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron for classification: scikit-learn's, and what its users ask for.
+    """A multilayer perceptron for classification: scikit-learn's, plus what its users ask for.
 
-    It minimises the cross-entropy of the classes' probabilities, or of each label's. Every
-    parameter of ``sklearn.neural_network.MLPClassifier`` is here, with the same meaning and
-    default; the same `random_state` gives the same first weights and order of the samples.
+    It minimises the cross-entropy of the class probabilities, or of each label's. It has every
+    parameter of ``sklearn.neural_network.MLPClassifier``, with the same meaning and default; the
+    same `random_state` gives the same initial weights and order of samples.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
-        The classes in order; for labels their numbers; for several targets a list, one for each.
+        The classes, sorted; for labels, their numbers; for several targets, a list of arrays.
     oob_decision_function_ : array of shape (n_samples, n_classes) or list of them
-        If `resample` is set, the mean probabilities over the members that have not seen a sample;
+        If `resample` is set, the mean probabilities over the members that have not seen the sample;
         NaN if there are none.
     {attributes}
 
@@ -131,14 +131,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if self.class_weight == "balanced":
             raise InvalidArgumentError(
                 "class_weight 'balanced' is not supported for partial_fit, which does not see all "
-                "samples: give a dict, as sklearn.utils.compute_class_weight makes it"
+                "samples: pass a dict; sklearn.utils.compute_class_weight computes the weights"
             )
         with self._all_or_nothing():
             kind = type_of_target(y)
             if kind == "multiclass-multioutput" and not hasattr(self, "classes_"):
                 raise InvalidArgumentError(
-                    "partial_fit cannot begin with several targets, of which it does not know all "
-                    "classes: begin with fit"
+                    "partial_fit cannot begin with several targets, since it does not know all of "
+                    "their classes: call fit first"
                 )
             targets: Targets | None = None
             known = isinstance(getattr(self, "classes_", None), list)
@@ -156,7 +156,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, of shape (n_samples, n_classes).
 
-        With several targets it is a list of such arrays, one for each.
+        With several targets, return a list of such arrays, one per target.
         """
         check_is_fitted(self)
         return self._targets.probabilities(self._outputs(X))
@@ -210,7 +210,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         loss = targets.loss(self.label_smoothing)
-        assert loss is not None  # every kind of classes has one
+        assert loss is not None  # classes and labels always determine one
         return loss, accuracy
 
     def __sklearn_tags__(self) -> Any:

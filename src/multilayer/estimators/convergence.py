@@ -10,7 +10,7 @@ from multilayer.training import Callback, History, Run
 __all__ = ["Convergence", "InverseScalingByEpoch"]
 
 LEAST_RATE = 1e-6
-"""At this learning rate ``"adaptive"`` stops instead of going lower."""
+"""At this learning rate, ``"adaptive"`` stops instead of lowering it further."""
 DIVISOR = 5.0
 JUDGED = {
     "train_loss": "Training loss",
@@ -21,19 +21,19 @@ JUDGED = {
 
 
 class Convergence(Callback):
-    """Stops after too many epochs without improvement beyond a tolerance, and prints each epoch.
+    """A callback that stops after too many epochs without improvement, and prints each epoch.
 
     The best value so far includes improvements below the tolerance.
 
     Parameters
     ----------
     index : int
-        Which member of the run it judges.
+        The position of the member that it judges.
     settings : Settings
         With the schedule ``"adaptive"``, the rate is divided by 5 instead of stopping, down to
         10⁻⁶.
     best : float
-        The best value of the earlier training that this one continues.
+        The best value of the earlier training run that this one continues.
     n_stalled : int
         The number of epochs since the last improvement.
     factor : float
@@ -42,9 +42,9 @@ class Convergence(Callback):
     Attributes
     ----------
     history : History
-        The history of the training, even of one that ends in an error.
+        The history of the training run, even of one that ends in an error.
     member : Member
-        What it judges, once the training has begun.
+        The member that it judges, once training has begun.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Convergence(Callback):
         self.history = History()
 
     def on_train_begin(self, run: Run) -> None:
-        """Keep the best epoch's weights if the settings say so."""
+        """Find the member, and keep the best epoch's weights if the settings say so."""
         self.member = run.members[self.index]
         self.history = self.member.history
         self.member.factor = self.factor
         run.keep_best = self.settings.keeps_best
 
     def on_epoch_end(self, run: Run) -> None:
-        """Judge the epoch, unless the member had ended before it."""
+        """Judge the epoch, unless the member stopped before it."""
         history = self.history
         if history.n_epochs < run.epoch:
             return
@@ -107,7 +107,7 @@ class Convergence(Callback):
 
 @dataclass(frozen=True)
 class InverseScalingByEpoch(Schedule):
-    """The factor (1 + m)^(−power) in an epoch before which m samples have been seen.
+    """The factor (1 + m)^(−power) in an epoch, where m samples have been seen before the epoch.
 
     Parameters
     ----------

@@ -30,15 +30,15 @@ def cross_validate(
 ) -> dict[str, Any]:
     """Return the scores of an estimator on the folds of cross-validation.
 
-    They are those of ``sklearn.model_selection.cross_validate``; the networks of the folds are
-    trained as one, where that can be.
+    The scores are those of ``sklearn.model_selection.cross_validate``; the networks of the folds
+    are trained as one where possible.
 
     Parameters
     ----------
     estimator : MLPClassifier, MLPRegressor or a pipeline that ends in one
         Any other estimator is fitted fold by fold.
     X, y : array-like
-        As ``estimator.fit`` takes them.
+        As in ``estimator.fit``.
     groups, scoring, cv, verbose, params, return_train_score, return_estimator, return_indices, \
 error_score
         As in ``sklearn.model_selection.cross_validate``.
@@ -46,8 +46,8 @@ error_score
     Returns
     -------
     dict of str to array
-        ``test_score``, ``fit_time``, … as there; the time of folds that were trained as one is
-        divided among them.
+        ``test_score``, ``fit_time``, …, as in scikit-learn; the time of folds that were trained as
+        one is divided among them.
 
     Examples
     --------

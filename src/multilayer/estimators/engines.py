@@ -1,4 +1,4 @@
-"""Engine: what trains the networks of a table: NumPy or PyTorch, in one process or in several."""
+"""Engine: how a table's networks are trained: by NumPy or PyTorch, in one process or several."""
 
 from typing import Any, NamedTuple, Self
 
@@ -13,25 +13,25 @@ from multilayer.training.interrupts import Interrupts
 __all__ = ["Engine", "Together", "is_time_to_agree"]
 
 EVERY = 16
-"""After how many steps ranks agree on whether to go on: an exchange takes time."""
+"""Ranks agree on whether to continue once in so many steps, since an exchange takes time."""
 
 
 class Engine(NamedTuple):
-    """What trains networks."""
+    """The engine that trains networks."""
 
     device: str | None = None
-    """The device on which PyTorch does; None for the NumPy engine."""
+    """The device of PyTorch; None for the NumPy engine."""
     ranks: Ranks = ALONE
-    """The processes that do it together."""
+    """The processes that train together."""
 
     @classmethod
     def of(cls, parameters: Any) -> Self:
-        """Return what an estimator's parameters say, in the processes that PyTorch has joined.
+        """Return the engine for an estimator's parameters, with the processes PyTorch has joined.
 
         Raises
         ------
         InvalidArgumentError
-            If they contradict each other.
+            If parameters contradict each other.
         """
         if not uses_torch(parameters):
             return cls()
@@ -40,7 +40,7 @@ class Engine(NamedTuple):
         return cls(distributed.local_device(parameters.device), distributed.ranks())
 
     def twin(self, ensemble: Ensemble) -> Any:
-        """Return what is trained in place of an ensemble: itself, or the same on PyTorch."""
+        """Return the ensemble to train: the given one, or its twin in PyTorch."""
         if self.device is None:
             return ensemble
         from multilayer.torch import Ensemble as TorchEnsemble
@@ -53,7 +53,7 @@ class Engine(NamedTuple):
         Raises
         ------
         InvalidDataError
-            In all of them.
+            If they differ; it is raised in every process.
         """
         if len(set(self.ranks.gather_late(fingerprint(*data)))) > 1:
             rule = "must be the same in every process: each takes its share of the batches"
@@ -61,9 +61,10 @@ class Engine(NamedTuple):
 
 
 class Together(Callback):
-    """Lets Ctrl-C end a training in all processes after the same step; else one would wait in vain.
+    """A callback that lets Ctrl-C end training in all processes after the same step.
 
-    As a context, it notes Ctrl-C in place of Python. In a single process it does nothing.
+    Otherwise, some processes would wait forever for the others. As a context manager, it handles
+    Ctrl-C in place of Python. In a single process, it does nothing.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ class Together(Callback):
 
     def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
-        self._interrupts = Interrupts(is_patient=True)  # torchrun passes on what all have heard
+        # torchrun sends the signal again to processes that have already received it.
+        self._interrupts = Interrupts(is_patient=True)
 
     def on_step_end(self, run: Run) -> None:
         """Raise KeyboardInterrupt if any process was interrupted."""
@@ -90,5 +92,5 @@ class Together(Callback):
 
 
 def is_time_to_agree(run: Run, ranks: Ranks) -> bool:
-    """Return whether ranks agree after this step on whether to go on; a single process always."""
+    """Return whether ranks agree after this step on whether to continue; always for one process."""
     return ranks.n_ranks == 1 or run.step % EVERY == 0 or run.step == run.n_steps

@@ -21,26 +21,26 @@ __all__ = ["findings_of"]
 Array = npt.NDArray[Any]
 
 STANDARD_ERRORS = 2.5
-"""Something was learned if the gain is larger than this. That of noise is not 0 but about ½ on
+"""Something was learned if the gain is larger than this. The gain on noise is not 0 but about ½ on
 average, since the epoch is the best of many: in 24 trials, four reached 2, and two of these 2.5."""
 NEARLY_PERFECT = 0.1
-"""An out-of-fold loss, as a share of the baseline's, that is too good for most tables."""
+"""An out-of-fold loss below this share of the baseline's is too good for most tables."""
 UNEXPLAINED = 0.02
-"""The share of the target's variance that one column leaves, if it gives the target away. Strong
-features leave more: of the price of a diamond, its weight leaves 12 %."""
+"""A column that leaves less than this share of the target's variance unexplained gives the target
+away. Strong features leave more: a diamond's weight leaves 12 % of the variance of its price."""
 MAX_ROWS = 20_000
-"""Enough rows to know such a share."""
+"""Enough rows to estimate such a share."""
 MOST_NAMES = 5
-"""So many classes are named, and others counted."""
+"""The most classes that are named; the others are counted."""
 MANY_COPIES = 0.05
-"""The share of rows that are copies from which on a score is too good."""
+"""A score is too good if more than this share of the rows are copies."""
 MOST_DISTINCT = 0.5
-"""Of a table whose rows are copies here and there, at least this share is distinct. Where it is
-less, there are only so many different rows, and new ones will be alike too."""
+"""Copies are reported only if at least this share of the rows is distinct. Otherwise, there are few
+different rows, and new rows will be like them too."""
 BY_CHANCE = 1.1
-"""Copies have a column, such as a measured length, in which hardly any other rows are alike: at
-most this many times the pairs of copies. Rows that are alike by chance have none. Copies of rows
-that no single column tells apart are missed."""
+"""True copies have a column, such as a measured length, in which hardly any other rows are equal:
+its pairs of equal rows are at most this many times the pairs of copies. Rows that are equal by
+chance have no such column. Copies of rows that no single column tells apart are missed."""
 
 
 def findings_of(
@@ -52,31 +52,31 @@ def findings_of(
     time: str | None = None,
     tally: Tally | None = None,
 ) -> Iterator[Finding]:
-    """Yield what is to be known before the out-of-fold score is believed.
+    """Yield what to know before trusting the out-of-fold score.
 
-    A false alarm is worse than none, so there are only a few, and they name their evidence.
+    A false alarm is worse than no alarm, so there are only a few findings, each with its evidence.
 
     Parameters
     ----------
     judge : OutOfFold
-        After the training.
+        The judge, after training.
     samples : array or LazySamples
         The network's inputs.
     columns : Columns
-        What they are made of.
+        The columns of the inputs.
     splits : sequence of pairs of arrays
         The rows that each network trained on, and those that judged it.
     y : array of shape (n_samples,) or (n_samples, n_targets)
-        The targets in the user's own terms.
+        The targets as the user gave them.
     time : str, optional
-        The column by which they were divided, in which copies differ.
+        The column by which rows were divided; copies may differ in it.
     tally : Tally, optional
-        What all rows hold as targets, if these are a sample of them.
+        Counts of the targets of all rows, if `samples` and `y` are a sample of them.
     """
     if tally is None or tally.is_constant:
         yield from _constant_targets(splits, y)
     yield from _of_losses(judge, samples, columns)
-    if tally is None:  # of a class that is rare in a sample, networks train on other rows
+    if tally is None:  # else networks also train on rows of rare classes that are not in the sample
         yield from _unseen_classes(judge, splits, y)
     yield from _copies(judge, samples, columns, splits, time)
     yield from _interruption(judge)
@@ -93,18 +93,18 @@ def _constant_targets(splits: Sequence[Split], y: Array) -> Iterator[Finding]:
                 "constant_target",
                 "wrong",
                 {"target": j, "value": value},
-                f"{name} is {value} in {where}: there is nothing to learn, and its score says "
-                "nothing.",
-                "Check that it is what is to be predicted.",
+                f"{name} is {value} in {where}: there is nothing to learn, and the score is "
+                "meaningless.",
+                "Check that this is what you want to predict.",
             )
 
 
 def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Finding]:
-    """Find out from the losses, own and baseline's, whether nothing was learned, or too much."""
+    """Compare the loss with the baseline's to find whether nothing was learned, or too much."""
     targets, weight, loss = judge.targets, judge.weight, judge.loss
     outputs = judge.outputs[judge.rows].astype(np.float64) / judge.temperature
     constant = loss.best_constant(targets, outputs.shape[1], weight)
-    if constant is None:  # a loss of one's own
+    if constant is None:  # a custom loss
         return
     own, _ = loss.per_sample(outputs, targets)
     of_baseline, slope = loss.per_sample(np.tile(constant, (len(outputs), 1)), targets)
@@ -121,8 +121,8 @@ def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Fin
             losses | {"gain in standard errors": gain},
             "The out-of-fold predictions cannot be distinguished from chance: their loss is "
             f"{value:.4g}, and that of the baseline, which ignores all columns, {baseline:.4g}.",
-            "Check that the targets belong to these rows, and whether any column can have to do "
-            "with them. With few rows, a weak relation cannot be seen.",
+            "Check that the targets belong to these rows, and that some column can be related to "
+            "them. With few rows, a weak relation cannot be detected.",
         )
     if value < NEARLY_PERFECT * baseline:
         yield from _leaks(judge, samples, columns, losses)
@@ -131,16 +131,16 @@ def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Fin
 def _gain(slope: Array, outputs: Array, share: Array) -> float:
     """Return by how many standard errors a step from the baseline to the outputs lowers the loss.
 
-    It is a score test, for which it does not matter whether the outputs are too sure. With the
+    This is a score test, which does not depend on whether the outputs are overconfident. With the
     slopes gᵢ of the loss at the baseline and the shares sᵢ of the weights, a small step towards the
     outputs oᵢ lowers the loss by T = −Σ sᵢ (gᵢ − ḡ)·(oᵢ − ō), with weighted means ḡ and ō. If
-    targets and outputs have nothing to do with each other, any other order of the outputs is as
-    likely. Over all orders T has the mean 0 and, with aᵢ = sᵢ (gᵢ − ḡ), the variance
+    targets and outputs are unrelated, all orders of the outputs are equally likely. Over all
+    orders, T has the mean 0 and, with aᵢ = sᵢ (gᵢ − ḡ), the variance
     tr(Σ aᵢaᵢᵀ · Σ (oᵢ − m)(oᵢ − m)ᵀ) / (n − 1), where m is the plain mean (Hoeffding 1951,
     theorem 2). Unlike the spread of the rows' gains, it stays small if few rows gain much.
 
-    Weights may belong to the targets, as those of classes do, and stay where they are; or to the
-    outputs, as those of a survey do, and move along. The larger of the two variances counts.
+    Weights may belong to the targets, as class weights do, and stay in place; or to the outputs, as
+    survey weights do, and move with them. The larger of the two variances is used.
     """
     weighted_slope, weighted_outputs = (
         share[:, np.newaxis] * (own - share @ own) for own in (slope, outputs)
@@ -152,7 +152,7 @@ def _gain(slope: Array, outputs: Array, share: Array) -> float:
 
 
 def _variance(fixed: Array, moving: Array) -> float:
-    """Return the variance of Σ fixedᵢ·movingᵢ over all orders of the latter; Σ fixedᵢ is 0."""
+    """Return the variance of Σ fixedᵢ·movingᵢ over all orders of `moving`; Σ fixedᵢ must be 0."""
     moving = moving - moving.mean(axis=0)
     traces = (fixed.T @ fixed) * (moving.T @ moving)
     return float(traces.sum()) / max(1, len(fixed) - 1)
@@ -161,16 +161,16 @@ def _variance(fixed: Array, moving: Array) -> float:
 def _leaks(
     judge: OutOfFold, samples: Any, columns: Columns, losses: dict[str, float]
 ) -> Iterator[Finding]:
-    """Find columns of which each alone gives the target away.
+    """Find columns that give the target away, each on its own.
 
-    If rows are sorted by a column x, neighbours differ in y only by what x does not say: half the
-    mean of (y_{i+1} − y_i)² is the variance that x leaves, whatever the function (von Neumann 1941;
-    Rice 1984, eq. 2.2). For classes, as ones and zeros, it is the share of unlike neighbours, and
-    the variance of all is 1 − Σp² (Goodman and Kruskal's τ).
+    If rows are sorted by a column x, neighbours differ in y only by what x does not explain: half
+    the mean of (y_{i+1} − y_i)² estimates the variance that x leaves, whatever the function (von
+    Neumann 1941; Rice 1984, eq. 2.2). For classes, one-hot encoded, it is the share of unlike
+    neighbours, and the total variance is 1 − Σp² (Goodman and Kruskal's τ).
 
-    Even a column that separates K classes leaves K − 1 unlike neighbours. So nothing is found among
-    fewer than a hundred rows of two equal classes, or if a class has fewer than 25: a column that
-    separates so few rows need not separate others.
+    Even a column that separates K classes leaves K − 1 pairs of unlike neighbours. So nothing is
+    found among fewer than a hundred rows of two equal classes, or if a class has fewer than 25
+    rows: a column that separates so few rows need not separate others.
     """
     if len(columns.needed) < 2:
         return
@@ -183,7 +183,7 @@ def _leaks(
         variance = 1 - float(np.square(counts / len(y)).sum())
     else:
         variance = float(y.var(axis=0).sum())
-    if not variance > 0:  # of many rows, only those of a rare class, or a rare value, differ
+    if not variance > 0:  # the drawn rows may lack a rare class or value
         return
     for column, places in columns.used:
         name = column.name
@@ -196,17 +196,17 @@ def _leaks(
                 "leak",
                 "warning",
                 {"column": name, "unexplained": left, **losses},
-                f"It looks as if column {name!r} gave the target away: alone, it leaves "
+                f"Column {name!r} seems to give the target away: alone, it leaves "
                 f"{left:.2%} of the target's variance unexplained, and the out-of-fold loss is "
                 f"{losses['out-of-fold loss'] / losses['baseline loss']:.2%} of the baseline's.",
                 "If it is not known when a prediction is made, leave it out: "
-                f"columns={{{name!r}: 'ignored'}}. If rows with like values belong together, pass "
-                "groups= or time=. Otherwise all is well.",
+                f"columns={{{name!r}: 'ignored'}}. If rows with similar values belong together, "
+                "pass groups= or time=. Otherwise, all is well.",
             )
 
 
 def _unseen_classes(judge: OutOfFold, splits: Sequence[Split], y: Array) -> Iterator[Finding]:
-    """Find classes that none of the networks judged by their rows has trained on."""
+    """Find classes whose rows judge only networks that have not trained on that class."""
     if not judge.has_classes:
         return
     code = judge.all_targets.reshape(-1).astype(np.intp)
@@ -226,17 +226,17 @@ def _unseen_classes(judge: OutOfFold, splits: Sequence[Split], y: Array) -> Iter
             {"classes": listed, "rows": int(n_judged[unseen].sum())},
             f"Out-of-fold predictions of {'classes' if len(unseen) > 1 else 'class'} {listed} "
             "cannot be right: no network that is judged by such a row has trained on another one.",
-            "Take more rows of such a class, join it with another class, or leave it out.",
+            "Collect more rows of such a class, merge it with another class, or leave it out.",
         )
 
 
 def _copies(
     judge: OutOfFold, samples: Any, columns: Columns, splits: Sequence[Split], time: str | None
 ) -> Iterator[Finding]:
-    """Find rows that judge a network which has trained on a copy of them.
+    """Find rows that judge a network that has trained on a copy of them.
 
-    Rows are compared by the sum of their columns' hashes. Rows with a rare category, all of which
-    have one code, have no copies.
+    Rows are compared by the sum of their columns' hashes. Rows with a rare category are not
+    compared, since all rare categories have one code.
     """
     if isinstance(samples, LazySamples):  # too many to compare
         return
@@ -267,14 +267,14 @@ def _copies(
         "warning",
         {"rows": n_copies, "share": share},
         f"{share:.1%} of the out-of-fold predictions come from networks that trained on a copy of "
-        "the row, with the same target, so the out-of-fold score is too good if new rows will not "
-        "be copies.",
+        "the row, with the same target. If new rows will not be copies, the out-of-fold score is "
+        "too good.",
         "Leave the copies out, or pass groups=." if time is None else "Leave the copies out.",
     )
 
 
 def _interruption(judge: OutOfFold) -> Iterator[Finding]:
-    """Say in which epoch Ctrl-C ended the training."""
+    """Report the epoch in which Ctrl-C ended training."""
     n_epochs = judge.history.n_epochs
     if judge.history.stopped_by == "interrupt":
         yield Finding(
@@ -296,12 +296,12 @@ def _hashes(part: Array, number: int) -> Array:
 
 
 def _alike(codes: Array) -> tuple[int, int]:
-    """Return the number of distinct codes, and of pairs of rows that have the same one."""
+    """Return the number of distinct codes, and of pairs of rows with the same code."""
     _, sizes = np.unique(codes, return_counts=True)
     return len(sizes), int((sizes * (sizes - 1)).sum()) // 2
 
 
 def _categories(columns: Columns) -> Iterator[int]:
-    """Yield the places of categories that become vectors, of which 0 is any rare one."""
+    """Yield the positions of embedded categories among the inputs, where 0 means a rare one."""
     for column, places in columns.used:
         yield from (places.start + own.place for own in column.embeddings if not own.is_number)

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 class Fitted:
-    """The networks of a fitted estimator, and files of them; an estimator's `_take` sets it all."""
+    """The networks of a fitted estimator, and their files; an estimator's `_take` sets them."""
 
     coefs_: list[Array]
     intercepts_: list[Array]
@@ -29,7 +29,7 @@ class Fitted:
     _columns: Columns | None
     _targets: Any
     _mean_of = "outputs"
-    """Of which the prediction of several networks is the mean: see `Model`."""
+    """What a prediction averages over several networks: see `Model`."""
     _n_drawn: Array
     """How often each member has seen each row."""
 
@@ -81,11 +81,11 @@ class Fitted:
 
     @property
     def network_(self) -> MLP:
-        """The NumPy network, whichever engine trained it; of several there are `networks_`."""
+        """The NumPy network, whichever engine trained it; for several, see `networks_`."""
         check_is_fitted(self)
         net = self._network()
         if isinstance(net, Ensemble):
-            raise AttributeError("an ensemble has no network_, but networks_")
+            raise AttributeError("an ensemble has no network_: use networks_")
         return net
 
     @property
@@ -102,7 +102,7 @@ class Fitted:
 
     @property
     def columns_(self) -> Columns | None:
-        """What the columns of a table became; None if samples are plain numbers."""
+        """The columns of a table; None if samples are plain numbers."""
         check_is_fitted(self)
         return self._columns
 
@@ -137,7 +137,7 @@ class Fitted:
         path : path
             The file; an existing one is replaced once the new one is complete.
         sample : array of shape (n_samples, n_features), optional
-            Samples on which to compare predictions; random numbers by default.
+            Samples for comparing predictions; by default, random numbers.
 
         Raises
         ------

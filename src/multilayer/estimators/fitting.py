@@ -1,4 +1,4 @@
-"""One training of an estimator's network: from a job to its outcome."""
+"""One training run of an estimator's network: from a job to its outcome."""
 
 import hashlib
 import math
@@ -29,7 +29,7 @@ CLIPPED = "Got `batch_size` less than 1 or larger than sample size. It is going 
 
 @dataclass(frozen=True)
 class Past:
-    """The results of the trainings so far, from which the next one continues.
+    """The results of the training runs so far, from which the next one continues.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Past:
     loss_curve, validation_scores, validation_loss_curve : list of float
         One value per epoch; the last two are None without validation samples.
     best_loss, best_validation_score : float or None
-        The best monitored value of the last training; the other is None.
+        The best monitored value of the last training run; the other is None.
     n_stalled : int
         The number of epochs since the last improvement.
     rate_factor : float
@@ -63,7 +63,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Job:
-    """What one training needs.
+    """Everything that one training run needs.
 
     Parameters
     ----------
@@ -75,11 +75,11 @@ class Job:
     held_out : Part or None
         The validation data.
     past : Past
-        The results of earlier trainings.
+        The results of earlier training runs.
     random_state : numpy.random.RandomState
         Draws the order of each epoch.
     seed : int, optional
-        The member's own, where there are members.
+        The member's seed, if there are members.
     """
 
     settings: Settings
@@ -92,20 +92,20 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """The outcome of a training.
+    """The outcome of a training run.
 
     Attributes
     ----------
     net : MLP
         The trained network.
     history : History
-        The history of this training only.
+        The history of this training run only.
     past : Past
-        What the next training continues from.
+        What the next training run continues from.
     warning : Warning or None
         The warning that the user should see.
     n_together : int
-        How many networks were trained as one: this one, and others beside it.
+        The number of networks that were trained as one, this one included.
     """
 
     net: MLP
@@ -121,7 +121,7 @@ def train_network(job: Job) -> Outcome:
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If a part cannot be used with the others, or the training diverges and no epoch is kept.
+        If settings contradict each other, or training diverges and no epoch is kept.
     """
     training, settings = Training(job), job.settings
     net = training.net
@@ -143,8 +143,8 @@ def train_network(job: Job) -> Outcome:
         **({"precision": settings.precision} if settings.with_torch else {}),
     )
     if training.goes_on:
-        # The weights may have been changed since; everything else is restored, but for parts that
-        # have been taken out: an adversary, or an average.
+        # The weights may have been changed since. Everything else is restored, except parts that
+        # have been removed: an adversary, or an average.
         own = trainer.state()
         has = {name.partition(".")[0] for name in own} | {"optimizer"}
         past = job.past.solver_state.items()
@@ -177,13 +177,13 @@ def train_network(job: Job) -> Outcome:
 
 
 class Training:
-    """A job on the point of being trained, alone or as a member of an ensemble; then its outcome.
+    """A job that is ready to be trained, alone or as a member of an ensemble; and its outcome.
 
     Parameters
     ----------
     job : Job
     index : int
-        Its number among those that are trained together.
+        The job's position among those that are trained together.
 
     Attributes
     ----------
@@ -192,30 +192,30 @@ class Training:
     batch_size : int
     l2 : float
     masks, rng : numpy.random.Generator
-        Draws dropout masks and noise, and whatever else `train` draws.
+        Draw dropout masks and noise, and everything else that `train` draws.
     order : iterable or bool
-        The order of each epoch, as `train` takes it.
+        The order of each epoch, in the form that `train` expects.
     schedule : str, Schedule or None
     convergence : Convergence
-        The callback that judges its epochs.
+        The callback that judges epochs.
     metrics : dict
-        What is measured on the validation samples.
+        The metrics of the validation samples.
     monitor : str
-        What judges its epochs.
+        The value that judges epochs.
     goes_on : bool
-        Whether the solver has the state in which the last training left it.
+        Whether the solver continues from its state at the end of the last training run.
 
     Raises
     ------
     InvalidArgumentError
-        If its parts cannot be used together.
+        If settings contradict each other.
     """
 
     def __init__(self, job: Job, index: int = 0) -> None:
         self.job, settings, past = job, job.settings, job.past
         if settings.precision is not None and job.net.dtype != np.float32:
-            got = f"{job.net.dtype}: give X.astype('float32')"
-            raise InvalidArgumentError("acts on samples in float32", "precision", "fit", got=got)
+            got = f"{job.net.dtype}: pass X.astype('float32')"
+            raise InvalidArgumentError("needs samples in float32", "precision", "fit", got=got)
         takes_steps, n_samples = settings.optimizer.takes_steps, job.training.n_samples
         self.batch_size = batch_size_of(settings, n_samples)
         if takes_steps and settings.batch_size not in ("auto", self.batch_size):
@@ -249,7 +249,7 @@ class Training:
             self.monitor = settings.monitor if settings.keeps_best else "validation_score"
 
     def take(self, twin: MLP) -> None:
-        """Take the weights of the network that was trained in place of its own."""
+        """Take over the weights and the state of the network that was trained in its place."""
         self.net.set_weights(twin.weights)
         self.net.set_state(twin.state)
 
@@ -259,14 +259,14 @@ class Training:
         Parameters
         ----------
         error : DivergenceError or None
-            What ended the training, if it diverged.
+            What ended training, if it diverged.
         state : dict
             The trainer's state; the network's part is left out.
 
         Raises
         ------
         InvalidDataError
-            If it diverged, and no epoch is kept.
+            If training diverged, and no epoch is kept.
         """
         job, settings, convergence = self.job, self.job.settings, self.convergence
         history = convergence.history
@@ -291,14 +291,14 @@ class Training:
 
 
 def batch_size_of(settings: Settings, n_samples: int) -> int:
-    """Return how many samples a step takes; a solver without steps takes all."""
+    """Return how many samples a step takes; all, for a solver without steps."""
     if not settings.optimizer.takes_steps:
         return n_samples
     return min(200 if settings.batch_size == "auto" else int(settings.batch_size), n_samples)
 
 
 def _best_before(settings: Settings, past: Past) -> float:
-    """Return the value to improve on; with validation data each training starts afresh."""
+    """Return the value to improve on; with validation data, each training run starts afresh."""
     if settings.monitor == "validation_score":
         return -math.inf
     if settings.monitor == "validation_loss" or past.best_loss is None:
@@ -316,7 +316,7 @@ def _generator(random_state: np.random.RandomState) -> np.random.Generator:
 def _schedule(
     settings: Settings, n_samples: int, past: Past, *, is_new: bool
 ) -> str | Schedule | None:
-    """Return the schedule that `train` takes."""
+    """Return the schedule in the form that `train` expects."""
     if settings.schedule == "adaptive":  # `Convergence` lowers the rate
         return None
     if settings.schedule == "invscaling":
@@ -325,7 +325,7 @@ def _schedule(
 
 
 def _now(job: Job, convergence: Convergence) -> Past:
-    """Return the past for the next training, without the solver's state."""
+    """Return the past for the next training run, without the solver's state."""
     settings, past, history = job.settings, job.past, convergence.history
     n_seen = job.training.n_samples * history.n_epochs if settings.optimizer.takes_steps else 0
     is_score = settings.monitor == "validation_score"

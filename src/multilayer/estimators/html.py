@@ -12,7 +12,7 @@ __all__ = ["fitted_html", "tabular_html"]
 
 
 def fitted_html(estimator: Any) -> str:
-    """Return HTML with the layers and the loss of each epoch; of several members, their mean."""
+    """Return HTML with the layers and the loss of each epoch, averaged over members."""
     history, losses = estimator.history_, estimator.loss_curve_
     validation, of, mark = estimator.validation_loss_curve_ or [], "", (0, "")
     if isinstance(history, list):
@@ -29,7 +29,8 @@ def fitted_html(estimator: Any) -> str:
 def tabular_html(estimator: Any) -> str:
     """Return HTML with scores, findings, the loss of each epoch, and columns with importances.
 
-    Importances are not shown of an estimator from a pickle, which does not hold training data.
+    An estimator from a pickle shows importances only if they were computed before pickling, since a
+    pickle does not hold training data.
     """
     scores = estimator.oob_scores_
     error = scores.std(ddof=1) / np.sqrt(len(scores))
@@ -63,7 +64,7 @@ def tabular_html(estimator: Any) -> str:
 
 
 def _mean(curves: Sequence[Sequence[float]]) -> list[float]:
-    """Return the mean of curves; one that has ended counts with its last value."""
+    """Return the mean of curves; a shorter curve is extended with its last value."""
     length = max(map(len, curves), default=0)
     if not length:
         return []

@@ -14,11 +14,11 @@ __all__ = ["Unseen", "importances_of"]
 Array = npt.NDArray[Any]
 
 MAX_ROWS = 5_000
-"""Enough rows to know a loss to a few per cent, and few enough to be fast."""
+"""Enough rows to estimate a loss to a few per cent, and few enough to be fast."""
 
 
 class Unseen(NamedTuple):
-    """What is needed to judge members by rows that they have not seen."""
+    """What is needed to judge members on rows that they have not seen."""
 
     samples: Any
     """The network's inputs."""
@@ -31,10 +31,10 @@ class Unseen(NamedTuple):
 def importances_of(
     net: Ensemble, columns: Columns, unseen: Unseen, n_repeats: int, rng: np.random.Generator
 ) -> Array:
-    """Return by how much the out-of-fold loss rises if a column's entries are shuffled.
+    """Return how much the out-of-fold loss rises if a column's entries are shuffled.
 
     All inputs of a column are shuffled together, among the rows of a fold (Breiman 2001,
-    section 10). Of more than 5,000 rows, that many are used.
+    section 10). If there are more than 5,000 rows, about that many are used.
 
     Returns
     -------

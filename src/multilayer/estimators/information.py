@@ -16,7 +16,7 @@ METRICS = ("loss_", "best_loss_", "best_validation_score_", "oob_score_")
 def information_of(estimator: Any) -> dict[str, Any]:
     """Return parameters, metrics, history and the data's fingerprint, ready for JSON.
 
-    Metrics of several members are their mean; each has its own history.
+    Metrics are averaged over several members; each member has its own history.
     """
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
@@ -50,7 +50,7 @@ def _recorded(history: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a parameter as JSON can hold it: a number, string or sequence, or else its repr."""
+    """Return a parameter in a form for JSON: a number, string or sequence, or else its repr."""
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, (bool, int, str, type(None))):

@@ -1,4 +1,4 @@
-"""Several trainings of estimators as one: jobs whose networks have one shape train in lockstep."""
+"""Lockstep: jobs of estimators whose networks have the same shape are trained as one."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,30 +20,29 @@ __all__ = ["MEMORY", "groups_of", "n_bytes", "train_group", "train_networks"]
 Array = npt.NDArray[Any]
 
 MEMORY = 2**30
-"""Bytes that the networks of a group may take; what is more trains as another group."""
+"""Bytes that the networks of a group may take; further networks form another group."""
 COPIES = 8
-"""How often a parameter is held: itself, gradient, two moments, two snapshots, and the copies of
-members whose neighbours have ended."""
+"""How many times a parameter is stored: itself, its gradient, two moments, two snapshots, and
+copies for the members that continue when others have ended."""
 
 
 def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
-    """Train jobs, those that can be together as one; each outcome is that of the job alone.
+    """Train jobs, as one where possible; each outcome is the same as if the job trained alone.
 
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
-    dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
-    same shape of network, layers with dropout, noise, type of numbers, size of batches, maximum
-    number of epochs, kind of optimizer and loss, adversary, and way to judge epochs. Samples need
-    not be the same: what several jobs share is held once, and what they do not is held one below
-    the other.
+    dropout, tolerances, and the parameters of their optimizer and loss. They must have the same
+    shape of network, layers with dropout, noise, dtype, batch size, maximum number of epochs, kinds
+    of optimizer and loss, adversary, and way of judging epochs. Samples may differ: those that
+    several jobs share are stored once, and the others are stacked.
 
-    A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks, or is verbose; if its loss or optimizer has no hash; or
-    if it has samples of one class.
+    A job trains alone if its solver is L-BFGS or continues from its state, as in `partial_fit`; if
+    PyTorch trains it; if it has callbacks, or is verbose; if its loss or optimizer is not hashable;
+    or if its samples are all of one class.
 
     Returns
     -------
     list
-        For each job its outcome, or the error that it raised.
+        The outcome of each job, or the error that it raised.
     """
     found: dict[int, Outcome | Exception] = {}
     for group in groups_of(jobs):
@@ -53,13 +52,13 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
 
 
 def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
-    """Return the numbers of the jobs that train together, as many as memory allows."""
+    """Return the positions of jobs that train together, in groups that memory allows."""
     by_shape: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
         key = _shape(job) if _can_be_member(job) else i
         try:
             by_shape.setdefault(key, []).append(i)
-        except TypeError:  # a custom loss or optimizer may have no hash
+        except TypeError:  # a custom loss or optimizer may not be hashable
             by_shape[i] = [i]
     groups = []
     for members in by_shape.values():
@@ -69,7 +68,7 @@ def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
 
 
 def n_bytes(job: Job) -> int:
-    """Return how much memory the training of a job's network takes, without its samples."""
+    """Return how many bytes it takes to train a job's network, without its samples."""
     return COPIES * job.net.n_parameters * job.net.dtype.itemsize
 
 
@@ -78,14 +77,14 @@ def train_group(
 ) -> list[Outcome | Exception]:
     """Train jobs of one group.
 
-    Callbacks follow what is trained as one. A group that fails as a whole, as one that measures NaN
-    does, is trained job by job, so that the error is that of the job which raises it;
-    `Outcome.n_together` says what was done.
+    Callbacks observe only jobs that are trained as one. A group that fails as a whole, for example
+    because a metric is NaN, is trained again job by job, so that only the job at fault has the
+    error; `Outcome.n_together` tells which was done.
     """
     if len(jobs) == 1:
         try:
             return [train_network(jobs[0])]
-        except Exception as error:  # a callback of the user's may raise any
+        except Exception as error:  # a user's callback may raise anything
             return [error]
     states = [job.random_state.get_state() for job in jobs]
     try:
@@ -120,7 +119,7 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         ema=[own.ema for own in settings],
         rng=Generators(training.masks for training in trainings),
     )
-    with suppress(DivergenceError):  # of all: each has its own
+    with suppress(DivergenceError):  # raised if all diverge: each member has its own error
         train(
             trainer,
             (X, targets, _weights(jobs, splits, len(targets))),
@@ -162,12 +161,12 @@ def _shape(job: Job) -> tuple[Any, ...]:
     """Return what jobs that train together have in common."""
     settings, n_samples = job.settings, job.training.n_samples
     size = batch_size_of(settings, n_samples)
-    # Of a step, a schedule knows which share of the epoch is over.
+    # Other schedules depend on the share of an epoch that is over, so on its number of steps.
     by_epoch = settings.schedule in (None, "adaptive", "invscaling")
     architecture = job.net.architecture
     return (
         replace(architecture, dropout=0.0),
-        tuple(layer.dropout > 0 for layer in architecture.hidden_layers),  # which draw masks
+        tuple(layer.dropout > 0 for layer in architecture.hidden_layers),  # these draw masks
         job.net.dtype,
         size if size < n_samples else "all",
         settings.n_epochs,
@@ -193,7 +192,7 @@ def _kind(part: Any) -> Any:
 def _weights(
     jobs: Sequence[Job], splits: Sequence[tuple[Array, Array | None]], n_samples: int
 ) -> Array | None:
-    """Return the weights of each job's samples, of shape (K, n_samples), if any has some."""
+    """Return the weights of each job's samples, of shape (K, n_samples); None if no job has any."""
     parts = [
         (k, part, rows)
         for k, (job, pair) in enumerate(zip(jobs, splits, strict=True))

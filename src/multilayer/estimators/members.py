@@ -35,13 +35,13 @@ Array = npt.NDArray[Any]
 MAX_SEED = np.iinfo(np.int32).max
 
 OBJECTS = 30_000
-"""Bytes that a member takes in training, as measured, beside its parameters."""
+"""Bytes that a member takes in training besides its parameters, as measured."""
 
 
 def seeds_of(random_state: Any, n_members: int) -> list[int]:
-    """Return a seed for each member; the first ones do not depend on how many there are.
+    """Return a seed for each member; the first seeds do not depend on the number of members.
 
-    An int is the seed of the first member, which thus is the network that it makes alone.
+    An int is itself the first member's seed: this member is the network that the int gives alone.
     """
     rng = check_random_state(random_state)
     own = [int(random_state)] if isinstance(random_state, Integral) else []
@@ -49,12 +49,12 @@ def seeds_of(random_state: Any, n_members: int) -> list[int]:
 
 
 def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> list[Split]:
-    """Return folds of the samples, as scikit-learn draws them; classes have equal shares.
+    """Return folds of the samples, drawn as in scikit-learn and stratified by class.
 
     Raises
     ------
     InvalidArgumentError
-        If there are fewer than two folds, or more than samples, or than samples of any class.
+        If there are fewer than two folds, or more than samples, or more than any class has samples.
     """
     classes = part.targets.ravel() if targets.has_one_class else None
     try:
@@ -71,12 +71,12 @@ def bootstrap(part: Part, seed: int) -> Part:
 
 
 def check_memory(n_members: int, architecture: Architecture, dtype: Any, owner: str) -> None:
-    """Raise if a machine that says how much memory it has, has too little for the members.
+    """Raise if the machine is known to have too little memory for the members.
 
     Raises
     ------
     InvalidArgumentError
-        The message says for how many there is memory.
+        If so; the message says how many members fit.
     """
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
         return
@@ -84,31 +84,31 @@ def check_memory(n_members: int, architecture: Architecture, dtype: Any, owner: 
     # Parameters are held in the member's own network and in the ensemble.
     each = OBJECTS + 2 * architecture.n_parameters * np.dtype(dtype).itemsize
     if n_members > (most := max(1, total // each)):
-        rule = f"must be at most {most:,}, for which this machine has memory"
+        rule = f"must be at most {most:,} to fit into this machine's memory"
         raise InvalidArgumentError(rule, "n_members", owner, got=n_members)
 
 
 def check_members(parameters: Any, n_before: int) -> None:
-    """Raise if a training does not go on with the members that the parameters describe.
+    """Raise if training cannot continue with the members that the parameters describe.
 
     Parameters
     ----------
     parameters : BaseMLP
     n_before : int
-        How many networks there are; 0 if `partial_fit` makes them, or weights were set by hand.
+        The number of existing networks; 0 if `partial_fit` makes them, or weights were set by hand.
 
     Raises
     ------
     InvalidArgumentError
-        The message names the parameter.
+        If so; the message names the parameter.
     """
     owner, n_members = type(parameters).__name__, parameters.n_members
     if parameters.resample is not None:
-        rule = "must be None where a fit goes on, which does not see the same samples"
+        rule = "must be None when a fit continues, which need not see the same samples"
         raise InvalidArgumentError(rule, "resample", owner, got=repr(parameters.resample))
     if n_before and n_members != n_before:
         raise InvalidArgumentError(
-            "warm_start and partial_fit go on with the networks that are there: {n_members} was "
+            "warm_start and partial_fit continue with the existing networks: {n_members} was "
             f"{n_before}, is {n_members}",
             others=["n_members"],
         )
@@ -124,14 +124,14 @@ def unseen_outputs(
     nets: Sequence[MLP],
     softmax_sizes: tuple[int, ...],
 ) -> tuple[Array, Array]:
-    """Return the mean outputs of the members that have not seen a sample.
+    """Return each sample's mean outputs over the members that have not seen it.
 
     Parameters
     ----------
     part, held_out : Part
-        What `fit` was given to train on, and to validate on.
+        The training and the validation data given to `fit`.
     jobs, nets : sequence of Job and of MLP
-        Each member's training and its outcome.
+        Each member's job and its trained network.
     softmax_sizes : tuple of int
         See `multilayer.model.Targets`.
 
@@ -149,7 +149,7 @@ def unseen_outputs(
         for k, (job, net) in enumerate(zip(jobs, nets, strict=True)):
             own: list[Any] = [job.training.rows]
             if job.held_out is not None and job.held_out is not held_out:
-                own.append(job.held_out.rows)  # they chose the epoch
+                own.append(job.held_out.rows)  # these rows chose the epoch
             n_drawn[k] = np.bincount(np.concatenate(own), minlength=part.data.n_samples)[every]
             rows = np.flatnonzero(n_drawn[k] == 0)
             if len(rows):
@@ -167,9 +167,9 @@ def unseen_predictions(targets: Targets, outputs: Array) -> dict[str, Any]:
 
 
 def results_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return results under scikit-learn's names; of several networks, a list with each one's.
+    """Return results under scikit-learn's names; for several networks, as lists.
 
-    Of their numbers of epochs it is the largest; what none has is None.
+    ``n_iter_`` is the largest number of epochs; a result that no network has is None.
     """
     each = [_results(outcome) for outcome in outcomes]
     if len(each) == 1:
@@ -198,7 +198,7 @@ def _results(outcome: Outcome) -> dict[str, Any]:
 
 
 def warning_of_all(warnings: Sequence[Warning | None]) -> Warning | None:
-    """Return one warning for all members, the first one's; None if there is none."""
+    """Return one warning for all members, with the first one's text; None if there is none."""
     given = [(k, warning) for k, warning in enumerate(warnings) if warning is not None]
     if not given:
         return None

@@ -1,6 +1,6 @@
 """OutOfFold: judge the members of an ensemble together, each by the rows that it has not seen.
 
-What is judged is the moving average of the weights.
+The moving average of the weights is judged.
 """
 
 import math
@@ -22,55 +22,55 @@ Array = npt.NDArray[Any]
 DECAY = 0.99
 """How much of the average is kept in each step."""
 EVERY = 4
-"""After how many steps the average moves, which then makes up for them."""
+"""The average moves only once in so many steps, by as much as it would have moved in all."""
 MOST_STEPS = 50
 LARGEST = 4.0
 """The largest |log T|."""
 
 
 class OutOfFold(Callback):
-    """After each epoch, judges all rows by members that have not seen them; keeps the best epoch.
+    """A callback that judges each epoch by its out-of-fold predictions, and keeps the best one.
 
     Epochs are judged, and predictions made, with the moving average of each member's weights over
     the steps so far, a ← d a + (1 − d) θ with d = `DECAY`, or (1 + t)/(10 + t) in the first steps t
-    where that is less. It does what a learning rate that falls to 0 does, without the need to know
-    beforehand when the training will end.
+    where that is less. This has the effect of a learning rate that falls to 0, without the need to
+    know in advance when training will end.
 
-    All members have the same epoch, since it is their mean that predicts. Of classes, an epoch is
-    judged by the log-loss that is left after one temperature for all (Berta et al. 2025: refine,
-    then calibrate). A single member's loss punishes an overconfidence that the mean does not have,
-    and would stop much earlier.
+    All members keep the same epoch, since their mean predicts. For classes, an epoch is judged by
+    the log-loss after calibration with one temperature for all members (Berta et al. 2025: refine,
+    then calibrate). A single member's loss penalizes overconfidence that the mean does not have,
+    and would end training much earlier.
 
     Parameters
     ----------
     held_out : sequence of K arrays
         The rows that each member does not see.
     targets : array of shape (n_samples,) or (n_samples, n_outputs)
-        As the loss takes them.
+        Targets in the form that the loss expects.
     weight : array of shape (n_samples,), optional
     loss : Loss
     has_classes : bool
-        Whether outputs are the logits of classes; a single one is that of the second of two.
+        Whether outputs are the logits of classes; a single output belongs to the second of two.
     patience : int
-        Epochs without improvement that end the training.
+        The number of epochs without improvement after which training ends.
 
     Attributes
     ----------
     epoch : int
         The best epoch, from 1.
     value : float
-        Its loss.
+        The best epoch's loss.
     temperature : float
-        T, by which its logits are divided; 1 for other than classes.
+        T, by which its logits are divided; 1 if there are no classes.
     outputs : array of shape (n_samples, n_outputs)
         Its out-of-fold outputs; NaN for rows that every member has seen.
     curve : list of float
         The loss of each epoch.
     error : DivergenceError or None
-        What ended a member; there is no mean without it.
+        The error that ended a member, and so training: the mean needs all members.
     history : History
-        The means over the members, with the common loss as ``validation_loss``, after the end; it
-        has no epoch if none was judged.
+        After the end, the metrics averaged over the members, with the common loss as
+        ``validation_loss``; without epochs if none was judged.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class OutOfFold(Callback):
         self._n_steps = 0
 
     def on_step_end(self, run: Run) -> None:
-        """Move the average; put it in the weights' place at the end of an epoch."""
+        """Move the average; at the end of an epoch, put it in place of the weights."""
         self._n_steps += 1
         is_last = run.step == run.n_steps or bool(run.stopped_by)
         if not self._average:
@@ -139,7 +139,7 @@ class OutOfFold(Callback):
             run.stop("early_stopping")
 
     def on_train_end(self, run: Run) -> None:
-        """Restore the weights of the best epoch; sum up the members' histories."""
+        """Restore the weights of the best epoch; average the members' histories."""
         if not self.epoch:
             return
         run.trainer.set_state(join({"network": self._weights}))
@@ -174,10 +174,10 @@ def _copy(source: list[Any], target: list[Any]) -> None:
 def best_temperature(logits: Array, y: Array, weight: Array) -> float:
     """Return the T that minimises the log-loss of softmax(logits/T) (Guo et al. 2017).
 
-    With β = 1/T the loss is convex in β: its derivative is the weighted mean of E[z] − z_y, its
+    With β = 1/T, the loss is convex in β: its derivative is the weighted mean of E[z] − z_y, its
     second derivative that of Var[z], over the probabilities at β. Newton's method finds the minimum
-    in a few steps. An extra share 1/(n + 1) of each target goes to all classes alike, as if one
-    more sample had any of them; otherwise T would be 0 for classes without a mistake.
+    in a few steps. A share 1/(n + 1) of each target is spread evenly over all classes, as if one
+    more sample could have any class; otherwise, T would be 0 if all predictions were right.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def log_loss(logits: Array, y: Array, weight: Array) -> float:
 
 
 def logits_of_classes(outputs: Array) -> Array:
-    """Return logits for each class, of which a single output is that of the second of two."""
+    """Return a logit for each class; a single output is that of the second of two classes."""
     if outputs.shape[1] > 1:
         return outputs
     return np.hstack([np.zeros_like(outputs), outputs])

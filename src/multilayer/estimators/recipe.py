@@ -23,26 +23,26 @@ HIDDEN = (128, 128)
 WIDTH = 8
 """The length of embeddings."""
 SPEED = 15.0
-"""How much faster the embeddings of numbers learn: only the rows within a piece show what its slope
-should be, and the layers above would overfit before the slopes have got there."""
+"""How much faster the embeddings of numbers learn: only the rows within a piece determine its
+slope, and the layers above would overfit before the slopes are learned."""
 LEARNING_RATE = 2e-3
 WARM_UP = 1
-"""The epochs in which the learning rate rises to that. Adam's first steps are as long as any, and
-on some tables they lead astray."""
+"""The number of epochs in which the learning rate rises to its full value. Adam's first steps are
+as long as later ones, and on some tables they lead in a wrong direction."""
 N_EPOCHS = 40
 PATIENCE = 8
 STEPS = 40
-"""An epoch has about this many steps, if that makes batches between these sizes."""
+"""An epoch has about this many steps, unless batches would be outside `BATCH_SIZES`."""
 BATCH_SIZES = (32, 256)
 FREQUENT = 50
-"""Categories with at least so many rows begin with the mean of their targets. In fewer rows, it
-would tell the network too much about each of them."""
+"""Categories with at least this many rows start with the mean of their targets. With fewer rows, it
+would reveal too much about the target of each."""
 PIECE = 65_536
-"""How many samples are looked at at a time."""
+"""How many samples are read at a time."""
 
 
 def architecture_of(columns: Columns, targets: Targets) -> Architecture:
-    """Return what each network is."""
+    """Return the architecture of each network."""
     return Architecture(
         columns.in_features,
         HIDDEN,
@@ -62,13 +62,13 @@ def run(
     rng: np.random.Generator,
     beyond: tuple[Stream, Array] | None = None,
 ) -> tuple[Ensemble, str]:
-    """Train a network for each split; return them, and what ended the training.
+    """Train a network for each split; return the networks, and what ended training.
 
     Parameters
     ----------
     engine : Engine
     architecture, loss
-        See `architecture_of`.
+        Those of each network.
     data : tuple of arrays
         Inputs, encoded targets, and weights if there are any.
     splits : list of pairs of arrays
@@ -76,7 +76,7 @@ def run(
     callbacks : list of Callback
     rng : numpy.random.Generator
     beyond : pair of Stream and array of bool of shape (K, n_slots), optional
-        If the data are but a sample that judges: all rows, and which slots each network trains on.
+        If `data` is only a sample for judging: all rows, and the slots that each network trains on.
     """
     ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
     set_first_vectors(ensemble, data, splits)
@@ -112,16 +112,16 @@ def batch_size(splits: list[Split]) -> int:
 
 
 def set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Split]) -> None:
-    """Let frequent categories begin with what their targets are on average, in each network's rows.
+    """Start the vectors of frequent categories from their mean targets in each network's rows.
 
-    With the means t̄ of a category's targets, each scaled to mean 0 and deviation 1, the first
-    entries of its vector are 2 t̄: so it need not wait for gradients to bring them there, a few rows
-    at a time. (Micci-Barreca 2001 makes such means inputs.) Of more targets, or classes, than a
-    vector has entries, there are no means.
+    With the means t̄ of a category's targets, each target scaled to mean 0 and deviation 1, the
+    first entries of its vector are 2 t̄: so they need not wait for gradients to take them there, a
+    few rows at a time. (Micci-Barreca 2001 uses such means as inputs.) If there are more targets or
+    classes than a vector has entries, no means are used.
 
-    Position 0, of rare and unseen categories, begins with 0. Without a row in training it stays
-    there, and so do categories that only occur in the rows that judge a network: for it, they are
-    as new as those of new rows.
+    The vector of position 0, for rare and unseen categories, starts at 0 and stays there unless a
+    training row has it. So do categories that occur only in the rows that judge a network: to this
+    network, they are as new as those of new rows.
     """
     layer = ensemble.network.layers[0]
     if not isinstance(layer, Embedding):

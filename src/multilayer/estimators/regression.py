@@ -1,4 +1,4 @@
-"""What the estimators for regression share: a loss by name, its form of targets, its score."""
+"""What the estimators for regression share: a loss, its form of targets, and its score."""
 
 from collections.abc import Callable
 from functools import partial
@@ -37,7 +37,7 @@ def resolved_loss(loss: Any, owner: str) -> Loss:
     Raises
     ------
     InvalidArgumentError
-        If there is no such loss, or it is one for classes; it names `owner`, an estimator.
+        If there is no such loss, or it is for classes; the message names the estimator `owner`.
     """
     names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "regression"])
     if isinstance(loss, str):
@@ -58,27 +58,27 @@ def form_of(loss: Loss, y: Array) -> tuple[int, int, str]:
 
 
 def values_of(loss: Loss, found: Checked, *, is_scaled: bool, has_limits: bool = False) -> Values:
-    """Return how a new network sees the targets, given its loss.
+    """Return the targets of a new network with this loss.
 
-    Scaled targets are (y − mean)/deviation. To scale targets and predictions alike multiplies
-    squared errors, absolute errors and those of quantiles by a factor, and so changes nothing about
-    what is best. Huber's δ then counts deviations, and a loss of one's own gets scaled targets.
-    Counts and rates stay ≥ 0: they are divided by their mean, and so is their deviance. A network
-    whose logits begin around 0 then begins at the mean rate, whatever the unit.
+    Scaled targets are (y − mean)/deviation. Scaling targets and predictions alike multiplies
+    squared errors, absolute errors and quantile losses by a constant, which does not change what is
+    best. Huber's δ is then in deviations, and a custom loss gets scaled targets. Counts and rates
+    stay ≥ 0: they are divided by their mean, and so is their deviance. A network whose logits start
+    around 0 then starts at the mean rate, whatever the unit.
 
     Parameters
     ----------
     loss : Loss
     found : Checked
     is_scaled : bool
-        Otherwise targets stay as they are.
+        Whether targets are scaled.
     has_limits : bool
         Whether predictions stay within the range of the targets.
 
     Raises
     ------
     InvalidDataError
-        If the loss cannot take the targets, or float64 not their range.
+        If the loss does not accept the targets, or float64 cannot hold their range.
     """
     n_targets, n_each, output = form_of(loss, found.y)
     y = found.y.astype(np.float64).reshape(-1, n_targets)
@@ -88,7 +88,7 @@ def values_of(loss: Loss, found: Checked, *, is_scaled: bool, has_limits: bool =
         mean, scale = mean_and_deviation(y, found.weight)
         if output == "exp":
             if not (mean > 0).all():
-                rule = f"must be above 0 in a row with a weight, for loss {loss.name!r}"
+                rule = f"must be above 0 in some row with a weight, for loss {loss.name!r}"
                 raise InvalidDataError(rule, _name_of(y, int(np.argmin(mean > 0))))
             mean, scale = np.zeros(n_targets), mean
     limits = None
@@ -107,7 +107,7 @@ def values_of(loss: Loss, found: Checked, *, is_scaled: bool, has_limits: bool =
 
 
 def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
-    """Return the mean and the standard deviation of each column, of numbers of any size.
+    """Return the mean and the standard deviation of each column, for numbers of any size.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
     Returns
     -------
     mean, deviation : array of shape (n_targets,)
-        The deviation of a constant is 1.
+        The deviation of a constant column is set to 1.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
                 f"values from {low:g} to {high:g}",
             )
             raise InvalidDataError(rule, _name_of(y, j), got=got)
-        shares = (column - low) / spread  # whose squares neither overflow nor vanish
+        shares = (column - low) / spread  # the squares neither overflow nor vanish
         mean = np.average(shares, weights=weight)
         deviation = np.sqrt(np.average((shares - mean) ** 2, weights=weight)) or 1.0
         found.append((low + spread * mean, spread * deviation))
@@ -160,9 +160,9 @@ def _name_of(y: Array, column: int) -> str:
 def score_of(loss: Loss) -> tuple[str, Score]:
     """Return the name and the function of the score that fits a loss.
 
-    It is the share of the loss of the best constant that predictions explain: D² of the pinball
-    loss (the mean of several quantiles), of absolute errors and of the Poisson deviance; and for
-    any other loss R², that of squares. Of several targets it is the mean.
+    It is the share of the best constant's loss that predictions explain: D² for quantiles (averaged
+    over them), absolute errors and the Poisson deviance; for any other loss R², the share of
+    squared errors. For several targets, it is the mean.
 
     Examples
     --------
@@ -199,7 +199,8 @@ def _d2_of_quantiles(
 def _d2_of_rates(y: Any, prediction: Array, sample_weight: Any = None) -> float:
     """Return the mean D² of rates, each as scikit-learn's ``d2_tweedie_score`` with power 1.
 
-    Where there is no deviance to explain, it is 1 or 0, as R² is; rates may have rounded to 0.
+    If there is no deviance to explain, it is 1 or 0, as for R². Rates that have been rounded to 0
+    are raised to the smallest normal float32.
     """
     y = np.asarray(y).reshape(len(prediction), -1)
     rates = np.maximum(prediction.reshape(y.shape), np.finfo(np.float32).tiny)

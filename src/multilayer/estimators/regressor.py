@@ -34,10 +34,10 @@ Array = npt.NDArray[Any]
 @documented
 @dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron for regression: scikit-learn's, and what its users ask for.
+    """A multilayer perceptron for regression: scikit-learn's, plus what its users ask for.
 
-    Every parameter of ``sklearn.neural_network.MLPRegressor`` is here, with the same meaning and
-    default; the same `random_state` gives the same first weights and order of the samples.
+    It has every parameter of ``sklearn.neural_network.MLPRegressor``, with the same meaning and
+    default; the same `random_state` gives the same initial weights and order of samples.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     Attributes
     ----------
     oob_prediction_ : array of shape (n_samples,) or (n_samples, n_targets)
-        If `resample` is set, the mean predictions of the members that have not seen a sample; NaN
+        If `resample` is set, the mean predictions of the members that have not seen the sample; NaN
         if there are none.
     {attributes}
 
@@ -71,8 +71,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     activation: Any = field(default="relu", metadata=ACTIVATION)
     _: KW_ONLY
     scale_targets: bool = field(default=False, metadata=says("bool", ["boolean"], """
-        Whether to scale the targets to zero mean and unit variance for the network, or counts to a
-        mean of 1, and its predictions back."""))
+        Whether the network trains on targets scaled to zero mean and unit variance, or counts
+        scaled to a mean of 1; its predictions are scaled back."""))
     # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -134,10 +134,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
         return_std : bool
             Whether to also return the standard deviation over the members' predictions,
-            √(Σ (ŷₖ − ȳ)²/(K − 1)): how far networks disagree that differ in seed and rows. It grows
-            where samples are few. It has no part of the noise of the targets, so it is not the
-            error to expect, and mean ± 2 deviations is no interval for new targets: see
-            `multilayer.numpy.Quantile`.
+            √(Σ (ŷₖ − ȳ)²/(K − 1)): how far networks with different seeds and rows disagree. It
+            grows where samples are few. It does not include the noise of the targets, so it is not
+            the expected error, and mean ± 2 deviations is not an interval for new targets: for
+            that, see `multilayer.numpy.Quantile`.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R², or D² for absolute errors and quantiles (the share of their loss explained).
 
-        It is the mean over several targets or quantiles. Counts have R², as in scikit-learn's
+        For several targets or quantiles, it is the mean. For counts, it is R², as in scikit-learn's
         MLPRegressor.
 
         Parameters
@@ -184,9 +184,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             ("scale_targets", targets.mean is not None, bool(self.scale_targets)),
         ):
             if before != now:
-                rule = (
-                    f"must be as in the fit before, {before!r}, for a network that is gone on with"
-                )
+                rule = f"must be {before!r}, as in the previous fit, to continue with its network"
                 raise InvalidDataError(rule, name, got=repr(now))
         checks.finite_squares(targets.encode(y), "targets")
 
@@ -199,5 +197,5 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
 
 def _score_of(loss: Loss) -> Callable[..., float]:
-    """Return the score that fits a loss; for counts R², by which scikit-learn's stops early."""
+    """Return the score that fits a loss; for counts R², which scikit-learn uses to stop early."""
     return r2_score if loss.link == "exp" else score_of(loss)[1]

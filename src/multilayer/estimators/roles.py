@@ -39,14 +39,15 @@ class Roles(NamedTuple):
     def of(
         cls, table: Table | LargeTable, target: str, weight: Any, groups: Any, *, are_classes: bool
     ) -> Self:
-        """Return the roles of a table's columns, as `fit` takes them.
+        """Return the roles of a table's columns, from the arguments of `fit`.
 
         Raises
         ------
         InvalidArgumentError
-            If there is no such column, two are the same, or no input is left.
+            If a column does not exist, or has two roles.
         InvalidDataError
-            If targets or weights must be numbers and are not, or classes are dates.
+            If no input is left, targets or weights must be numbers and are not, or classes are
+            dates.
         """
         _check(table, target, weight, groups)
         seen = table.sample if isinstance(table, LargeTable) else table
@@ -65,7 +66,7 @@ class Roles(NamedTuple):
         return table.select([name for name in table.columns if name not in self[:3]])
 
     def parts_of(self, table: Table) -> tuple[Table, Any, Array | None, Array | None]:
-        """Return inputs, targets, weights and groups of rows from files, as `fit` takes them."""
+        """Return inputs, targets, weights and groups of a table, in the form that `fit` expects."""
         groups = None if self.groups is None else table[self.groups].objects()
         return (
             self.inputs_of(table),
@@ -75,7 +76,7 @@ class Roles(NamedTuple):
         )
 
     def targets_of(self, table: Table) -> Array:
-        """Return numbers to be predicted; or classes, as whole numbers or texts.
+        """Return the targets: numbers, or classes as whole numbers or texts.
 
         Raises
         ------
@@ -93,7 +94,7 @@ class Roles(NamedTuple):
         return numbers.astype(np.int64)
 
     def classes_in(self, tally: Tally) -> Array:
-        """Return the classes that were counted, without what is no class."""
+        """Return the classes that were counted, without entries that are not classes."""
         names = list(tally.counts)
         if self.notation is None:
             return np.array(names, str)
@@ -108,7 +109,7 @@ class Roles(NamedTuple):
         Raises
         ------
         InvalidDataError
-            If one is missing or below 0; the message names the row.
+            If a weight is missing or below 0; the message names the row.
         """
         if self.weight is None:
             return None
@@ -127,7 +128,7 @@ class Roles(NamedTuple):
         Raises
         ------
         InvalidDataError
-            If more than 1 % have none, judging by a sample; the message names the first one.
+            If more than 1 % of the rows, or of a sample, have none; the message names the first.
         """
         seen = table.sample if isinstance(table, LargeTable) else table
         lacking = self.lack_target(seen)
@@ -150,12 +151,12 @@ class Roles(NamedTuple):
 
 
 def has_columns(X: Any) -> bool:
-    """Return whether X gives its columns by name, each in a type of its own."""
+    """Return whether X is a frame or mapping, with named columns, each of its own type."""
     return isinstance(X, Mapping) or (hasattr(X, "columns") and not isinstance(X, Table))
 
 
 def without_columns(X: Any, unused: Collection[str | None]) -> Any:
-    """Return samples to predict without these columns, if they have any of them."""
+    """Return samples to predict without these columns, if there are any of them."""
     X = in_memory(X, "X")
     if not unused or not (isinstance(X, Table) or has_columns(X)):
         return X
@@ -168,12 +169,12 @@ def without_columns(X: Any, unused: Collection[str | None]) -> Any:
 def divided(
     X: Any, target: str, weight: Any, groups: Any, *, are_classes: bool
 ) -> tuple[Table, Any, Any, Any]:
-    """Return inputs, targets, weights and groups of a frame or mapping that has them as columns.
+    """Return inputs, targets, weights and groups from the columns of a frame or mapping.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError
-        As `Roles.of`.
+        As in `Roles.of`.
     """
     table = read_table(X)
     used = _check(table, target, weight, groups)
@@ -203,7 +204,7 @@ def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> 
     names = list(given.values())
     if len(set(names)) < len(names):
         got = ", ".join(f"{parameter} {name!r}" for parameter, name in given.items())
-        raise InvalidArgumentError("must be a column of its own", "target", "fit", got=got)
+        raise InvalidArgumentError("must be a separate column", "target", "fit", got=got)
     if len(names) == len(table.columns):
-        raise InvalidDataError(f"must have inputs beside {', '.join(names)}", table.name)
+        raise InvalidDataError(f"must have inputs besides {', '.join(names)}", table.name)
     return names

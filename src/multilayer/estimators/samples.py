@@ -1,4 +1,4 @@
-"""Checked samples, as the engines take them, by rows: to train on, to validate on, of many fits."""
+"""Checked samples in the form that the engines expect: parts of them, and those of many fits."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class Part(NamedTuple):
-    """Some rows of samples that other fits may share, in their order, or all."""
+    """Rows of samples that other fits may share, in the order of `rows`; all rows if it is None."""
 
     data: Data
     rows: Array | None = None
@@ -44,18 +44,18 @@ class Part(NamedTuple):
         return self._replace(rows=rows if self.rows is None else self.rows[rows])
 
     def read(self) -> Data:
-        """Return the rows as samples of their own."""
+        """Return the rows as separate samples."""
         return self.data if self.rows is None else self.data.part(self.rows)
 
 
 class Pool:
-    """The samples of several fits as one matrix, in which what they share is held once."""
+    """The samples of several fits as one matrix, in which shared samples are stored once."""
 
     def __init__(self) -> None:
         self._several: list[Data] = []
 
     def rows(self, part: Part) -> Array:
-        """Return the rows in the pool of a part, which is taken in if it is new."""
+        """Return a part's rows in the pool, to which its samples are added if they are new."""
         start = 0
         for data in self._several:
             if data.X is part.data.X and data.targets is part.data.targets:
@@ -76,7 +76,7 @@ class Pool:
 
 
 class _Stacked(LazySamples):
-    """Samples one below the other, of which some are lazy."""
+    """Stacked samples, some of which are lazy."""
 
     def __init__(self, sources: Sequence[Any]) -> None:
         self._sources = sources
@@ -97,17 +97,17 @@ class _Stacked(LazySamples):
 
 
 def as_samples(X: Any) -> Any:
-    """Return samples in the form that the engines take."""
+    """Return samples in the form that the engines expect."""
     return SparseSamples(X) if hasattr(X, "tocsr") else X
 
 
 def set_aside(
     part: Part, settings: Settings, random_state: np.random.RandomState
 ) -> tuple[Part, Part]:
-    """Return the training and the validation part, split as scikit-learn does.
+    """Return the training and the validation part, split as in scikit-learn.
 
     Two classes have the same shares in both parts. If epochs are judged by the loss, the only
-    sample of a class goes to training; if by the score, it is refused, as in scikit-learn.
+    sample of a class goes to training; if by the score, it raises an error, as in scikit-learn.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""MLPSearchCV: a search of hyperparameters whose networks are trained in lockstep."""
+"""MLPSearchCV: a hyperparameter search whose networks are trained in lockstep."""
 
 import math
 import sys
@@ -25,46 +25,46 @@ __all__ = ["MLPSearchCV"]
 Evaluate = Callable[..., dict[str, Any]]
 
 PATIENCE = 2.0
-"""Seconds before a search says how far it is."""
+"""Seconds before a search shows its progress."""
 
 
 class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
-    """A search of hyperparameters by cross-validation, whose networks are trained in lockstep.
+    """A hyperparameter search by cross-validation, whose networks are trained in lockstep.
 
     Scores, attributes and methods are those of ``sklearn.model_selection.RandomizedSearchCV`` (or
-    ``GridSearchCV``) over the same candidates. All candidates and folds whose networks have one
-    shape are trained as one, up to a limit of memory: give numbers such as rates and penalties
-    freely, and widths, sizes of batches and solvers sparingly.
+    ``GridSearchCV``) over the same candidates. All candidates and folds whose networks have the
+    same shape are trained as one, up to a memory limit: vary numbers such as rates and penalties
+    freely, and widths, batch sizes and solvers sparingly.
 
     Parameters
     ----------
     estimator : MLPClassifier, MLPRegressor or a pipeline that ends in one
-        Any other estimator is fitted fit by fit.
+        The fits of any other estimator run one by one.
     space : dict, or sequence of dict
-        For each parameter the values to try: a list or, unless all are tried, a distribution, such
+        The values to try for each parameter: a list or, unless all are tried, a distribution, such
         as ``scipy.stats.loguniform(1e-4, 1e-1)``.
     n_iter : int, optional
-        How many candidates are drawn; None takes all combinations.
+        How many candidates are drawn; None tries all combinations.
     scoring, refit, cv, error_score, return_train_score
         As in ``RandomizedSearchCV``.
     halving : bool
         Whether to train all candidates for a few epochs, the best third of them for three times as
         many, and so on up to about ``max_iter``, as ``HalvingRandomSearchCV`` does with
         ``resource="max_iter"``, ``max_resources=max_iter``, ``min_resources="exhaust"``. Each round
-        trains anew. The best is then one of the last round.
+        trains from scratch. The best candidate is one of the last round.
     factor : int
         With halving, the ratio of candidates, and of epochs, from one round to the next.
     random_state : int, RandomState or None
         Draws the candidates.
     verbose : int
-        From 1, a line that says how far the search is, wherever it runs; a terminal shows it
-        anyway, after two seconds.
+        If at least 1, show a line with the progress of the search wherever it runs; a terminal
+        shows it in any case, after two seconds.
 
     Attributes
     ----------
     cv_results_ : dict of str to array
         As in ``RandomizedSearchCV``; the time of fits trained as one is divided among them. With
-        halving also ``iter``, the round, and ``n_resources``, its number of epochs.
+        halving, also ``iter``, the round, and ``n_resources``, its number of epochs.
     best_params_, best_score_, best_index_, best_estimator_, refit_time_, scorer_, n_splits_
         As in ``RandomizedSearchCV``.
 
@@ -132,12 +132,11 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         Parameters
         ----------
         X, y : array-like
-            As ``estimator.fit`` takes them.
+            As in ``estimator.fit``.
         groups : array-like of shape (n_samples,), optional
             Which samples `cv` keeps together.
         **params
-            Arguments of ``estimator.fit``; those with an entry for each sample are divided into
-            folds.
+            Arguments of ``estimator.fit``; those with an entry for each sample are split by fold.
 
         Returns
         -------
@@ -158,7 +157,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
             for several in trained(estimator, candidates, X, y, splits, params, watch):
                 n = n_before + len(several) // len(splits)
                 done.extend((trial.n_together, trial.seconds) for trial in several)
-                in_turn.waiting = several  # of which each is forgotten once it is scored
+                in_turn.waiting = several  # each is dropped once it is scored
                 results = evaluate_candidates(
                     candidates[n_before:n],
                     more_results={name: [value] * (n - n_before) for name, value in more.items()},
@@ -182,7 +181,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         return self
 
     def report(self) -> str:
-        """Return what was trained together, in a sentence or two."""
+        """Return a summary of the fits, and of how many were trained together."""
         n_fits = sum(self._n_together.values())
         alone = self._n_together[1] + self._n_together[0]
         each = self.cv_results_.get("iter", [0] * len(self.cv_results_["params"]))
@@ -201,7 +200,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
             self._evaluate(candidates, evaluate_candidates)
             return
         name, all_epochs = self._epochs(candidates)
-        rule = "must name the metric that halving judges by, where there are several"
+        rule = "must name the metric that halving uses, since there are several"
         unnamed = InvalidArgumentError(rule, "refit", type(self).__name__, got=repr(self.refit))
         if isinstance(self.scoring, (list, tuple, dict)) and not isinstance(self.refit, str):
             raise unnamed
@@ -230,7 +229,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         for name, values in (item for own in sampler.param_distributions for item in own.items()):
             if hasattr(values, "__len__") and not len(values):
                 rule = "must hold values to try for each parameter"
-                raise InvalidArgumentError(rule, "space", owner, got=f"none of {name}")
+                raise InvalidArgumentError(rule, "space", owner, got=f"none for {name}")
         return list(sampler)
 
     def _epochs(self, candidates: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
@@ -251,7 +250,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
-        """Return the best candidate; with halving one of the last round."""
+        """Return the index of the best candidate; with halving, one of the last round."""
         if callable(refit) or "iter" not in results:
             return int(BaseSearchCV._select_best_index(refit, refit_metric, results))
         ranks = np.array(results[f"rank_test_{refit_metric}"], dtype=float)
@@ -260,7 +259,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
 
 class _Line(Watch):
-    """A line on standard error that says how far a search is."""
+    """A line on standard error that shows the progress of a search."""
 
     def __init__(self, *, always: bool) -> None:
         self._shows = always or sys.stderr.isatty()
@@ -272,8 +271,8 @@ class _Line(Watch):
             return
         self._said = time.monotonic()
         line = (
-            f"{self.n_done} of {self.n_trials} networks are trained, and {run.n_active} of "
-            f"{len(run.members)} in training: epoch {run.epoch} of at most {run.n_epochs}"
+            f"{self.n_done} of {self.n_trials} fits done; {run.n_active} of {len(run.members)} "
+            f"networks still training: epoch {run.epoch} of at most {run.n_epochs}"
         )
         self._width = max(self._width, len(line))
         print(f"\r{line:{self._width}}", end="", file=sys.stderr, flush=True)

@@ -31,9 +31,9 @@ NAMES = {
     "activation": "activation",
     "hidden_features": "hidden_layer_sizes",
 }
-"""Each parameter's name in the parts' messages, and its name here."""
+"""Each parameter's name in the messages of other parts, and the estimator's name for it."""
 SYNONYMS = {"logistic": "sigmoid"}
-"""scikit-learn's own names of activations, and the field's."""
+"""scikit-learn's own names of activations, and the usual ones."""
 SOLVERS = ("sgd", "adam", "lbfgs")
 """scikit-learn's solvers."""
 SOLVER_PARAMETERS = (
@@ -55,7 +55,7 @@ class Settings:
     architecture : Architecture
         The network's architecture.
     targets : Targets
-        What its outputs mean.
+        The meaning of its outputs.
     loss : Loss
         The loss to minimise.
     score : callable
@@ -66,7 +66,7 @@ class Settings:
     n_epochs : int
         The maximum number of epochs.
     is_incremental : bool
-        Whether the solver keeps its state.
+        Whether this is `partial_fit`, where the solver keeps its state.
     monitor : str
         The value that judges epochs; if it is a validation value, the best weights are kept.
     patience : float
@@ -128,7 +128,7 @@ class Settings:
                 f"partial_fit does not support early_stopping={p.early_stopping!r}"
             )
         if is_incremental and p.ema is not None:
-            rule = "cannot be combined with partial_fit, which would begin with it anew each time"
+            rule = "cannot be combined with partial_fit, which would start it anew each time"
             raise InvalidArgumentError(rule, "ema", type(p).__name__, got=repr(p.ema))
         optimizer: Any = _optimizer(p)
         takes_steps = optimizer.takes_steps
@@ -158,12 +158,12 @@ class Settings:
 
 
 def check_same_network(before: Architecture, now: Architecture) -> None:
-    """Raise if the parameters describe another network than the one to continue with.
+    """Raise if the parameters describe a different network from the one to continue with.
 
     Raises
     ------
     InvalidArgumentError
-        The message names the differences.
+        If so; the message names the differences.
     """
     pairs = zip(asdict(before).items(), asdict(now).values(), strict=True)
     differences = {
@@ -173,7 +173,7 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
     }
     if differences:
         raise InvalidArgumentError(
-            "warm_start and partial_fit go on with the network that is there: "
+            "warm_start and partial_fit continue with the existing network: "
             + "; ".join(differences.values()),
             others=differences,
         )
@@ -190,7 +190,7 @@ def check_takes_steps(estimator: Any) -> bool:
 
 
 def uses_torch(p: Any) -> bool:
-    """Return whether PyTorch trains: if it is named, or a device or precision needs it."""
+    """Return whether PyTorch trains: if `engine` names it, or a device or precision needs it."""
     needing = ["device"] if p.device not in ("auto", "cpu") else []
     needing += ["precision"] if getattr(p, "precision", None) is not None else []
     if p.engine == "numpy":
@@ -221,8 +221,8 @@ def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
 def _optimizer(p: Any) -> Optimizer | LBFGS:
     """Return the optimizer that `solver` names or is.
 
-    With scikit-learn's three solvers, parameters that do not apply are ignored, as there. With any
-    other solver, or an object, they are refused.
+    With scikit-learn's three solvers, parameters that do not apply are ignored, as in scikit-learn.
+    With any other solver, or an object, they raise an error.
     """
     if p.solver == "lbfgs":
         return LBFGS(tolerance=p.tol, max_evaluations=p.max_fun, loss_tolerance=LOSS_TOLERANCE)
@@ -235,7 +235,7 @@ def _optimizer(p: Any) -> Optimizer | LBFGS:
     if not isinstance(p.solver, str):
         if not p.solver.takes_steps:
             given |= _changed(p, ("max_fun", *(() if p.early_stopping else ("tol",))))
-        _refuse(p, given, "a solver that is an object: its own parameters count")
+        _refuse(p, given, "a solver object, which has its own parameters")
         return resolve_optimizer(p.solver)
     cls: Any = OPTIMIZERS[Names("solver", OPTIMIZERS).check(p.solver, type(p).__name__)]
     known = {each.name for each in fields(cls)}
@@ -268,7 +268,7 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
     if rate == "constant":
         return None
     if p.solver not in SOLVERS:
-        _refuse(p, ["learning_rate"], f"solver {p.solver!r}: only 'sgd' has {rate!r}")
+        _refuse(p, ["learning_rate"], f"solver {p.solver!r}: only 'sgd' supports {rate!r}")
     return rate if p.solver == "sgd" else None
 
 
@@ -280,7 +280,7 @@ def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _refuse(p: Any, names: Iterable[str], beside: str) -> None:
-    """Raise for the first of these parameters."""
+    """Raise for the first of these parameters, if there are any."""
     for name in sorted(names):
         rule = f"cannot be {getattr(p, name)!r} with {beside}"
         raise InvalidArgumentError(rule, name, type(p).__name__)

@@ -32,48 +32,48 @@ __all__ = ["EPOCH_ROWS", "Beyond", "Slots"]
 Array = npt.NDArray[Any]
 
 EPOCH_ROWS = 2**21
-"""The most rows of an epoch: of more rows, each epoch takes some blocks at random, so that networks
-are judged often enough to stop in time."""
+"""The most rows of an epoch. If there are more, each epoch takes some blocks at random, so that
+networks are judged often enough to stop in time."""
 GIB = 2**30
 LARGEST = float(np.sqrt(np.finfo(np.float32).max))
-"""Targets up to this size have squares in float32."""
+"""Targets up to this size have finite squares in float32."""
 MOST_TIMES = 1e18
-"""float32 holds the sum of many weights that are at most so many times 1."""
+"""The limit of weights relative to the sample's largest: float32 can hold the sum of many such."""
 SEED = 1
-"""Deals rows to slots: the same row has the same one in each run and each process. It must not be
-the sample's."""
+"""Deals rows to slots: a row has the same slot in each run and process. It must differ from the
+sample's seed."""
 
 
 class Slots(NamedTuple):
     """How the rows of a large table are divided: each has a slot, known from the row alone."""
 
     of: Callable[[Table, Array], Array]
-    """Returns the slots of some rows, given them as a table, and their places."""
+    """Returns the slots of rows, given as a table and their places."""
     trains_on: Array
     """Which slots each network trains on, of shape (K, n_slots)."""
     judged_by: Array
-    """Which slots judge it."""
+    """Which slots judge each network, of the same shape."""
     starts: tuple[float, ...] = ()
     """The times at which slots start, if they are spans of time."""
 
 
 class RowWeights(NamedTuple):
-    """How much rows count."""
+    """The weights of rows and classes."""
 
     by_class: Mapping[Any, float] | None
     """The weight of each class."""
     largest: float
-    """What all weights are divided by."""
+    """The largest weight in the sample, by which all are divided."""
 
     @classmethod
     def of(cls, class_weight: Any, y: Array, classes: Any, largest: float) -> Self:
-        """Return how rows count, given the parameter, the targets of a sample, and all classes."""
+        """Return the weights for `class_weight`, the targets of a sample, and all classes."""
         if class_weight is None:
             return cls(None, largest)
         seen, first = np.unique(y, return_index=True)
         own = compute_sample_weight(class_weight, y)[first].tolist()
         by_class = dict(zip(seen.tolist(), own, strict=True))
-        for each in classes.tolist():  # of which the sample may lack some, all of them rare
+        for each in classes.tolist():  # the sample may lack some, which are all rare
             other = max(own) if class_weight == "balanced" else class_weight.get(each, 1.0)
             by_class.setdefault(each, other)
         return cls(by_class, largest)
@@ -84,7 +84,7 @@ class RowWeights(NamedTuple):
         Raises
         ------
         InvalidDataError
-            If one is too large, in proportion to those of the sample; the message names the row.
+            If a weight is too large, compared with those of the sample; the message names the row.
         """
         weight = roles.weights_of(table)
         if weight is None:
@@ -111,8 +111,8 @@ class Beyond:
     time : str or None
         The column of times, if later rows are to judge.
     cache : path or None
-        The folder for the encoded rows, where they stay for the next fit; None for a temporary one.
-        Of several processes, each has a folder in it.
+        The folder where the encoded rows stay for the next fit; None for a temporary folder. If
+        there are several processes, each has its own folder inside it.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Beyond:
 
     @property
     def epoch_share(self) -> float:
-        """How many rows an epoch has for each row of the sample."""
+        """The number of rows in an epoch, divided by that in the sample."""
         return min(self.table.n_rows, EPOCH_ROWS) / len(self.table.sample)
 
     def deal(self, columns: Columns, rows: Array, n_members: int) -> list[Split]:
@@ -137,9 +137,9 @@ class Beyond:
         ----------
         columns : Columns
         rows : array of int
-            The rows of the sample that count.
+            The rows of the sample that have a weight.
         n_members : int
-            How many networks there are to be; there are fewer if the sample has no rows for one.
+            The intended number of networks; there are fewer if the sample has no rows for some.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class Beyond:
         ]
         have = [bool(len(training) and len(judging)) for training, judging in splits]
         if self.roles.groups is not None and sum(have) < 2:
-            rule = "must be at least two, none of which is nearly all of the table"
+            rule = "must be at least two, none of which has nearly all rows of the table"
             raise InvalidArgumentError(rule, "groups", "fit")
         self._slots = slots._replace(
             trains_on=slots.trains_on[have], judged_by=slots.judged_by[have]
@@ -174,7 +174,7 @@ class Beyond:
         return [split for split, is_kept in zip(splits, have, strict=True) if is_kept]
 
     def _by_time(self, columns: Columns, time: str, sample: Table, n_members: int) -> Slots:
-        """Let spans of time judge, of about as many rows each: see `ordered_folds`."""
+        """Let spans of time judge, each with about as many rows: see `ordered_folds`."""
 
         def times_of(table: Table) -> Array:
             return columns.numbers(time, self.roles.inputs_of(table))
@@ -190,7 +190,7 @@ class Beyond:
         return Slots(of, is_before, np.eye(n, n + 1, 1, dtype=bool), tuple(starts.tolist()))
 
     def _by_groups(self, column: str, n_members: int) -> Slots:
-        """Deal groups, the largest ones first, each to the slot that has the fewest rows."""
+        """Deal groups, the largest first, each to the slot that has the fewest rows."""
         tally = self.table.tallies[column]
         n_groups = len(tally.counts) + tally.n_missed  # more than n_members, if some are missed
         sizes = [0] * max(min(n_members, n_groups), 1)
@@ -215,10 +215,10 @@ class Beyond:
     def encoded(
         self, columns: Columns, targets: Targets, weights: RowWeights | None
     ) -> Iterator[tuple[Stream, Array]]:
-        """Encode all rows that have a weight, unless the cache has them; or those of this rank.
+        """Encode all rows with a weight, or this rank's share of them, unless the cache has them.
 
         Yield them as a stream, divided as they were last dealt, and which slots each network trains
-        on. Predictions of `targets` may then reach the least and the greatest of all targets.
+        on. The limits of `targets` are extended to the least and the greatest of all targets.
         """
         slots = self._slots
         assert slots is not None
@@ -246,29 +246,29 @@ class Beyond:
             return None
         try:
             stream = self._stream(folder)
-        except ModelFileError:  # nothing, or damaged, or not written to its end: it is made again
+        except ModelFileError:  # missing, damaged or incomplete: it is made again
             return None
         return stream if stream.about.get("key") == key else None
 
     def _key(
         self, columns: Columns, targets: Targets, slots: Slots, weights: RowWeights | None
     ) -> str:
-        """Return what the encoded rows depend on."""
+        """Return a hash of everything that the encoded rows depend on."""
         said = [
             __version__, self.table.blocks.fingerprint(), self._time, columns.to_dict(),
             targets.to_dict(), slots.trains_on.tolist(), slots.starts,
             repr([self.roles, weights]), self.table.ranks.rank, self.table.ranks.n_ranks,
         ]  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.table.places).tobytes())  # also of what is left out
+        digest.update(np.ascontiguousarray(self.table.places).tobytes())  # shows what is left out
         return digest.hexdigest()
 
     def _check_space(self, folder: Path, width: int) -> None:
-        """Raise if there can be no such folder, or the rows do not fit on its disk."""
+        """Raise if the folder cannot be made, or the rows do not fit on its disk."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            rule = "must be a folder, or a path at which to make one"
+            rule = "must be a folder, or a path where one can be made"
             got = f"{folder}: {error.strerror}"
             raise InvalidArgumentError(rule, "cache", got=got) from error
         n_rows = self.table.n_rows // self.table.ranks.n_ranks
@@ -310,7 +310,7 @@ class Beyond:
 
 
 def _check(encoded: Array, targets: Targets, entries: Entries) -> None:
-    """Raise if no loss takes these targets, as it would later, without a place."""
+    """Raise if the loss does not accept these targets; later, its error could not name the row."""
     are_counts = targets.output == "exp"
     rules = {
         "must hold targets whose squares are finite in float32": np.abs(encoded) > LARGEST,
@@ -325,7 +325,7 @@ def _check(encoded: Array, targets: Targets, entries: Entries) -> None:
 
 @contextmanager
 def _each_note_once() -> Iterator[None]:
-    """Warn of each column once, even if many blocks do."""
+    """Issue the warning about a column once, even if many blocks raise it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield

@@ -35,14 +35,14 @@ Array = npt.NDArray[Any]
 @documented
 @dataclass(eq=False, repr=False)
 class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
-    """Predicts classes from a table, with calibrated probabilities and nothing to tune.
+    """A classifier for tables, with calibrated probabilities and nothing to tune.
 
-    K networks train as one, each on all folds of the samples but one. So every row trains K − 1 of
-    them and is judged by the other one. From these out-of-fold predictions follow the number of
-    epochs, the temperature that calibrates probabilities, and an honest score. Predictions are the
-    mean of the K networks' logits.
+    K networks train as one, each on all but one of K folds of the samples. So every row trains
+    K − 1 networks, and the remaining one predicts it. These out-of-fold predictions determine the
+    number of epochs, the temperature that calibrates probabilities, and an honest score. A
+    prediction is the mean of the K networks' logits.
 
-    Numbers become learned piecewise linear functions, categories learned vectors: see
+    Numbers become learned piecewise linear functions, and categories learned vectors: see
     `multilayer.Embeddings`.
 
     Parameters
@@ -52,14 +52,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
-        The classes in order.
+        The classes, sorted.
     oob_decision_function_ : array of shape (n_samples, n_classes)
-        The probabilities by the network that has not seen the row; NaN if all have, or the row has
-        no weight.
+        The probabilities from the network that has not seen the row; NaN if all have seen it, or it
+        has no weight.
     oob_score_ : float
         Their accuracy; `oob_scores_` holds that of each fold.
     temperature_ : float
-        What the networks' logits were divided by.
+        The number by which the networks' logits were divided.
     {attributes}
 
     Raises
@@ -104,16 +104,16 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         X : data frame, dict of columns, array-like of shape (n_samples, n_columns), path or Blocks
             Numbers, text, categories, dates, booleans and missing values. A path, a pattern such as
             ``"data/*.parquet"``, a list of these, or what `multilayer.data.read_blocks` returns may
-            have more rows than memory holds: networks are then trained on all of them, and judged
-            by a sample, to which the out-of-fold predictions belong.
+            have more rows than memory holds: networks then train on all of them, and are judged by
+            a sample, to which the out-of-fold predictions belong.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,) or str, optional
             The weight of each sample, at least 0; with `target`, the name of a column.
         target : str, optional
-            The column of X that holds the classes, in place of `y`. Files need it.
+            The column of X that holds the classes, instead of `y`; required for files.
         groups : array-like of shape (n_samples,) or str, optional
-            What belongs together, such as the rows of one patient: a group is never divided between
-            training and judging. With `target`, the name of a column.
+            Which rows belong together, such as those of one patient: a group is never divided
+            between training and judging. With `target`, the name of a column.
 
         Returns
         -------
@@ -127,8 +127,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         Parameters
         ----------
         X : as in `fit`
-            Files are read whole. The columns that `fit` knew as `target`, `sample_weight` and
-            `groups` may be among them.
+            Files are read whole. X may include the columns that were `target`, `sample_weight` and
+            `groups` in `fit`.
         """
         outputs = self._outputs(X)
         return self._targets.decode(outputs)
@@ -139,7 +139,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return self._targets.probabilities(outputs)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`, finite also where a probability rounds to 0."""
+        """Return the logarithm of `predict_proba`, finite even where a probability rounds to 0."""
         inputs = self._inputs(X)
         logits = self._net.logits(inputs).mean(axis=0)
         one_class = len(self.classes_) == 1
@@ -165,12 +165,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
 @documented
 @dataclass(eq=False, repr=False)
 class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
-    """Predicts values, counts or quantiles from a table, with nothing to tune.
+    """A regressor for tables that predicts values, counts or quantiles, with nothing to tune.
 
-    As `TabularClassifier`, for real values, of one target or of several. They are scaled to zero
-    mean and unit variance for the networks, or counts to a mean of 1; predictions are the mean over
-    the networks, within the range of the training values. Of rates it is the arithmetic mean: with
-    the geometric one, that of the logits, totals would come out too small.
+    It works like `TabularClassifier`, for one or several real-valued targets. Networks train on
+    targets scaled to zero mean and unit variance, or counts scaled to a mean of 1; predictions are
+    the mean over the networks, within the range of the training values. For rates, this is the
+    arithmetic mean: the geometric one, from the mean of the logits, would make totals too small.
 
     Parameters
     ----------
@@ -179,11 +179,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     Attributes
     ----------
     oob_prediction_ : array of shape (n_samples,) or (n_samples, n_outputs)
-        The prediction by the network that has not seen the row; NaN if all have, or the row has no
-        weight.
+        The prediction by the network that has not seen the row; NaN if all have seen it, or it has
+        no weight.
     oob_score_ : float
-        Their score, as `score` computes it; `oob_scores_` holds that of each fold, NaN for one of a
-        single row.
+        Their score, as `score` computes it; `oob_scores_` holds that of each fold, NaN for a fold
+        of a single row.
     {attributes}
 
     Raises
@@ -243,11 +243,11 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return self._mean_and_std(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of the loss of a constant that predictions explain.
+        """Return the share of a constant's loss that predictions explain, R² or D².
 
-        It is R²; or D² for absolute errors, quantiles (of which it is the mean) and counts, the
-        share of their absolute error, pinball loss or Poisson deviance. Of several targets it is
-        the mean.
+        It is D² for absolute errors, quantiles (averaged over them) and counts: the share of the
+        absolute error, pinball loss or Poisson deviance. Otherwise, it is R². For several targets,
+        it is the mean.
         """
         check_is_fitted(self)
         y = plain_targets(y, "y", are_numbers=True)

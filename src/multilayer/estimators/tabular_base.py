@@ -47,7 +47,7 @@ __all__ = ["BaseTabular"]
 Array = npt.NDArray[Any]
 
 REPEATS = 5
-"""How often a column is shuffled."""
+"""How many times a column is shuffled."""
 IN_MEMORY = 2**30
 """Encoded samples of up to this many bytes are held in memory; others are encoded again for each
 batch."""
@@ -60,10 +60,10 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
     takes_embeddings = True
     """Whether numbers and categories become inputs for learned embeddings."""
     _score_name: Any
-    """What is shown as the name of the score."""
+    """The score's name for display."""
     _loss: Loss
     _roles: Sequence[str | None] = ()
-    """Columns of the training table that are no inputs, and may be in tables to predict."""
+    """Columns of the training table that are not inputs; tables to predict may include them."""
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -99,7 +99,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         if target is None:
             raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
         if y is not None:
-            rule = "cannot be given beside {target}, the column that holds it"
+            rule = "cannot be given together with {target}, the column that holds it"
             raise InvalidArgumentError(rule, "y", "fit", others=["target"])
         are_classes = isinstance(self, ClassifierMixin)
         if is_in_files(X):
@@ -134,7 +134,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             tally = tallies[roles.target]
         found = check_data(self, X, y, sample_weight, reset=True, tallies=tallies)
         largest = 1.0
-        if found.weight is not None:  # only their ratios count, and float32 can hold these
+        if found.weight is not None:  # only ratios of weights matter, and float32 can hold these
             largest = float(found.weight.max())
             found = found._replace(weight=found.weight / largest)
         targets = self._targets_of(found)
@@ -152,7 +152,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         train = partial(run, engine, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
-        n_asked = 0  # as many as rows and groups allow
+        n_asked = 0  # later, as many as rows and groups allow
         if limit is not None and n_members > 2:
             trial = deal(n_members, np.random.RandomState(0))
             n_asked = len(trial)
@@ -215,19 +215,19 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         if len(rows) < 2:
             name = "the number of samples" + " with a weight" * (len(rows) < len(found.y))
             raise InvalidDataError("must be at least 2", name, got=f"{len(rows)} sample")
-        # Of several targets the sum, which has parts of about the same size, since they are scaled.
+        # Several targets are summed: since they are scaled, each counts about equally.
         strata = encoded if encoded.ndim == 1 else encoded.sum(axis=1)
         is_classifier = isinstance(self, ClassifierMixin)
         strata = strata.astype(np.intp if is_classifier else np.float64)
         if is_classifier and np.ptp(strata[rows]) == 0 < np.ptp(strata):
-            rule = "must have two classes among the rows with a weight: see sample_weight"
+            rule = "must have at least two classes among the rows with a weight: see sample_weight"
             rule += " and class_weight"
             raise InvalidDataError(rule, "y", "fit", got=f"{shown(found.y[rows[0]])} alone")
         n_folds = min(n_members, max(2, len(rows) // 2))
         assert found.columns is not None
         if self.time is not None and groups is not None:
             raise InvalidArgumentError("cannot be combined with time", "groups", "fit")
-        if beyond is not None:  # networks may have classes that the sample lacks
+        if beyond is not None:  # networks may train on classes that the sample lacks
             return beyond.deal(found.columns, rows, n_folds)
         if self.time is not None:
             folds = ordered_folds(found.columns.numbers(self.time, X)[rows], n_folds)
@@ -239,8 +239,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         splits = [(rows[training], rows[judging]) for training, judging in folds]
         for k, (training, _) in enumerate(splits):
             if is_classifier and np.ptp(strata[training]) == 0 < np.ptp(strata):
-                rule = "must have two classes among the rows that each network trains on; take more"
-                rule += " rows" if groups is None else " rows, or other groups"
+                rule = "must have at least two classes among the rows that each network trains on; "
+                rule += "take more rows" if groups is None else "take more rows, or other groups"
                 got = f"{shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
@@ -254,7 +254,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         findings: list[Finding],
         n_samples: int,
     ) -> None:
-        """Set the attributes of the fitted estimator, and warn of the findings."""
+        """Set the attributes of the fitted estimator, and issue findings as warnings."""
         self.__dict__.update(found.features)
         last = net.network.last
         last.W /= judge.temperature
@@ -287,10 +287,10 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
     def feature_importances_(self) -> Array:
         """How much each column of the table helps on rows that a network has not seen.
 
-        It is the mean rise of the out-of-fold loss, as in `loss_`, if the column is shuffled, which
-        is done five times; `feature_importances_std_` is the standard deviation. It is computed
-        when it is first asked for, from the training data, which neither files nor pickles hold. If
-        two columns carry the same information, either may look unimportant because of the other.
+        It is the mean rise of the out-of-fold loss `loss_` over five shuffles of the column;
+        `feature_importances_std_` is the standard deviation. It is computed on first access, from
+        the training data, which neither files nor pickles hold. If two columns carry the same
+        information, either may look unimportant because of the other.
         """
         importances: Array = self._importances().mean(axis=1)
         return importances
@@ -307,7 +307,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             if not hasattr(self, "_unseen"):
                 raise AttributeError(
                     "feature_importances_ needs the training data, which a pickle does not hold: "
-                    "ask for it before"
+                    "read it once before pickling"
                 )
             rng, fitted = np.random.default_rng(0), (self._net, self._columns)
             self._shuffled = importances_of(*fitted, self._unseen, REPEATS, rng)  # type: ignore[arg-type]
@@ -321,10 +321,10 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             X = iter(X) if isinstance(X, Blocks) else read_file(X)
         return check_samples(self, without_columns(X, self._roles), self._columns)
 
-    # scikit-learn's protocol ---------------------------------------------------------------
+    # scikit-learn's API --------------------------------------------------------------------
 
     def _html_repr(self) -> str:
-        """Return scikit-learn's table of the parameters; once fitted, also scores and columns."""
+        """Return scikit-learn's table of parameters and, once fitted, scores and columns."""
         html: str = super()._html_repr()
         return html + tabular_html(self) if hasattr(self, "_net") else html
 

@@ -1,4 +1,4 @@
-"""Targets from any library as plain arrays, and numbers written as text."""
+"""Converting targets from any library to plain arrays, and text to numbers."""
 
 import datetime
 from collections import Counter
@@ -22,12 +22,12 @@ __all__ = ["numbers_of_targets", "plain_targets", "shown"]
 def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     """Return targets without their library's own types, such as nullable integers.
 
-    Durations become seconds, where targets are numbers.
+    If targets are numbers, durations become seconds.
 
     Raises
     ------
     InvalidDataError
-        If an entry is masked or missing, or they are dates, durations that are no numbers, or
+        If an entry is masked or missing, or targets are dates, classes that are durations, or
         classes of several types.
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
@@ -93,11 +93,11 @@ def numbers_of_targets(
     ----------
     y : array-like
     name : str
-        Their name in messages.
+        The name of the targets in messages.
     notation : Notation, optional
         How the training targets were written; found from the targets by default.
     table : Table, optional
-        The samples; their decimal mark decides if the targets leave it open.
+        The samples; their decimal mark decides if the targets are ambiguous.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def numbers_of_targets(
     Warns
     -----
     TableWarning
-        If something is open to doubt.
+        If the notation may be wrong.
     """
     values = np.asarray(y)
     if values.dtype.kind not in "OUT" or not values.ndim:

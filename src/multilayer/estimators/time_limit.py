@@ -1,4 +1,4 @@
-"""TimeLimit: what is trained in a given time, and what that cost."""
+"""TimeLimit: how much to train in a given time, and what the limit costs."""
 
 import math
 import time
@@ -16,11 +16,11 @@ from multilayer.training import Callback, History, Run
 __all__ = ["TimeLimit", "members_in_time"]
 
 ENOUGH = 8
-"""The epochs that all networks should have; rather, fewer networks are trained."""
+"""If there is no time for this many epochs, fewer networks are trained."""
 JUDGING = 1.2
 """How much longer an epoch takes than its steps."""
 STALLED = 3
-"""A loss that was lowest so many epochs ago falls no longer."""
+"""A loss that was lowest this many epochs ago is no longer falling."""
 N_STEPS = 8
 """How many steps are timed."""
 SHARE = 0.02
@@ -28,7 +28,7 @@ SHARE = 0.02
 
 
 class TimeLimit(Callback):
-    """Ends a training some seconds after it was made, but not before its first epoch is over.
+    """A callback that ends training a given time after its creation, but not in the first epoch.
 
     Parameters
     ----------
@@ -43,26 +43,26 @@ class TimeLimit(Callback):
 
     @property
     def left(self) -> float:
-        """The seconds that are left."""
+        """The seconds left."""
         return self.ranks.first(self.seconds - (time.monotonic() - self._begun))
 
     def on_step_end(self, run: Run) -> None:
-        """Stop if the time is over."""
+        """Stop if time is up."""
         if run.epoch > 1 and is_time_to_agree(run, self.ranks) and self.left < 0:
             run.stop("time_limit")
 
     def n_members(self, n_members: int, epoch: float) -> int:
-        """Return how many networks can be trained for `ENOUGH` epochs; 2 at least.
+        """Return how many networks can be trained for `ENOUGH` epochs; at least 2.
 
-        Each of K trains on K − 1 of K parts of the rows, so that an epoch takes a time
+        Each of K networks trains on K − 1 of K parts of the rows, so that the time of an epoch is
         proportional to K − 1.
 
         Parameters
         ----------
         n_members : int
-            How many there are to be.
+            The intended number of networks.
         epoch : float
-            The seconds that an epoch of so many takes.
+            The seconds that an epoch of that many networks takes.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class TimeLimit(Callback):
         return n_members if share >= 1 else max(2, 1 + int((n_members - 1) * share))
 
     def finding(self, n_members: int, n_asked: int, history: History) -> Finding | None:
-        """Return what the limit cost a training with this history; None if nothing."""
+        """Return what the limit cost a training run with this history; None if nothing."""
         n_epochs, is_cut = history.n_epochs, history.stopped_by == "time_limit"
         if n_members == n_asked and not is_cut:
             return None
@@ -97,7 +97,7 @@ def members_in_time(
     batch_size: int,
     share: float = 1.0,
 ) -> int:
-    """Return how many networks to train, judging by the time of a few steps with all of them.
+    """Return how many networks to train, estimated by timing a few steps with all of them.
 
     Parameters
     ----------
@@ -105,11 +105,11 @@ def members_in_time(
     splits : list of pairs of arrays
         The rows that each network would train on, and those that would judge it.
     train : callable
-        Takes splits, callbacks and a generator; returns networks, and what ended the training.
+        Takes splits, callbacks and a generator; returns networks, and what ended training.
     batch_size : int
         The number of rows in a step.
     share : float
-        How many times as many rows an epoch has as the splits.
+        The number of rows in an epoch, divided by that in the splits.
     """
     watch = _Stopwatch(limit)
     _, stopped_by = train(splits, [watch], np.random.default_rng(0))
@@ -121,17 +121,17 @@ def members_in_time(
 
 
 class _Stopwatch(Callback):
-    """Times some steps of a training, and ends it; the first step, which may compile, is left out.
+    """A callback that times some steps after the first, which may compile, and ends training.
 
     Parameters
     ----------
     limit : TimeLimit
-        That within which the whole training is to be over.
+        The time limit of the whole fit.
 
     Attributes
     ----------
     seconds : float
-        The time of a step.
+        The mean time of a step.
     """
 
     def __init__(self, limit: TimeLimit) -> None:
@@ -139,7 +139,7 @@ class _Stopwatch(Callback):
         self._n_steps = -1
 
     def on_step_end(self, run: Run) -> None:
-        """Look at the clock."""
+        """Update the time of a step; stop after enough steps, or when they take too long."""
         now = time.monotonic()
         self._n_steps += 1
         if self._n_steps == 0:

@@ -30,7 +30,7 @@ READ = ("columns", "class_weight", "loss", "scale_targets", "warm_start")
 
 
 class Watch(Callback):
-    """Follows the trainings of many trials; this one says nothing.
+    """A callback that follows the training of many trials; the base class shows nothing.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class Trial:
     Parameters
     ----------
     estimator : estimator
-        With the candidate's parameters; `fit` finishes it.
+        Has the candidate's parameters; its `fit` finishes the trial.
     n_together : int
-        How many networks were trained as one with it; 0 if scikit-learn fits it later.
+        The number of networks that were trained as one; 0 if scikit-learn fits it later.
     seconds : float
         Its share of the time that reading and training took.
     """
@@ -65,7 +65,7 @@ class Trial:
     results: dict[int, Outcome | Exception] = field(default_factory=dict)
 
     def finish(self) -> Any:
-        """Let the estimator's next `fit` take over what was trained; return the estimator."""
+        """Let the estimator's next `fit` take over the trained networks; return the estimator."""
         if self.error is not None or self.results:
             self.estimator.fit = self._take
         return self.estimator
@@ -79,19 +79,19 @@ class Trial:
         mlp = _network_of(self.estimator)
         with mlp._fitting():
             mlp._take(self.reading, self.jobs, [self.results[k] for k in range(len(self.jobs))])
-        self.jobs, self.reading, self.results = [], None, {}  # or all of a search would be kept
+        self.jobs, self.reading, self.results = [], None, {}  # else a search would keep them all
         return self.estimator
 
 
 class InTurn:
-    """Trials that scikit-learn gets one by one when it clones an estimator: see `template`."""
+    """Trials whose estimators scikit-learn gets, one by one, by cloning another: see `template`."""
 
     def __init__(self, estimator: Any) -> None:
         self._estimator = estimator
         self.waiting: list[Trial] = []
 
     def template(self) -> Any:
-        """Return an estimator whose clones are the waiting trials' and, after them, its own."""
+        """Return an estimator whose clones are the waiting trials', and then ordinary clones."""
         template = clone(self._estimator)
         template.__sklearn_clone__ = self._next
         return template
@@ -109,12 +109,12 @@ def trained(
     fit_params: Mapping[str, Any],
     watch: Watch | None = None,
 ) -> Iterator[list[Trial]]:
-    """Train candidates on all folds: yield the trials of as many as memory allows, in order.
+    """Train candidates on all folds; yield their trials in order, as many as memory allows at once.
 
     A candidate that is neither an `MLPClassifier` nor an `MLPRegressor`, nor a pipeline that ends
     in one, is left to scikit-learn, and so is a pipeline if `fit` has arguments for other steps.
-    Samples are read once for each fold and whatever reading them depends on. Plain numbers are held
-    once: folds are rows of them.
+    Samples are read once for each fold and each set of parameters on which reading depends. Plain
+    numbers are stored once: folds are rows of them.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def trained(
     X, y, splits, fit_params
         Samples, targets, pairs of rows, and arguments of `fit`.
     watch : Watch, optional
-        Follows the trainings.
+        Follows the training.
     """
     readers = [_Reader(X, y, rows, fit_params) for rows, _ in splits]
     shared, watch = _Shared(X), watch or Watch()
@@ -152,7 +152,7 @@ def trained(
 
 
 def _train(trials: list[Trial], watch: Watch) -> list[Trial]:
-    """Train what is ready, and return all trials."""
+    """Train the jobs that are ready, and return all trials."""
     ready = [(trial, k) for trial in trials for k in range(len(trial.jobs))]
     jobs = [trial.jobs[k] for trial, k in ready]
     for group in groups_of(jobs):
@@ -173,9 +173,9 @@ def _train(trials: list[Trial], watch: Watch) -> list[Trial]:
 
 
 class _Shared:
-    """All samples, of which folds are rows, where what is read equals the rows.
+    """All samples, stored once: a fold that is read unchanged becomes rows of them.
 
-    Targets are those of the folds so far: a fold whose targets are encoded otherwise has others.
+    Targets are filled in fold by fold; a fold that encodes them differently gets another array.
     """
 
     def __init__(self, X: Any) -> None:
@@ -207,7 +207,7 @@ class _Shared:
 
 
 class _Reader:
-    """The training rows of one fold, read once for each way to read them."""
+    """The training rows of one fold, read once for each way of reading them."""
 
     def __init__(self, X: Any, y: Any, rows: Any, fit_params: Mapping[str, Any]) -> None:
         self._data = X, y, np.asarray(rows)
@@ -246,8 +246,8 @@ class _Reader:
 def _network_of(estimator: Any) -> Any:
     """Return the estimator that is a network: itself, or the last of a pipeline; else None.
 
-    A subclass with a `fit` of its own, of an estimator or of a pipeline, is not one: who knows what
-    it does.
+    The result is also None for a subclass of `Pipeline`, or of an estimator with another `fit`,
+    since it may do anything.
     """
     if isinstance(estimator, Pipeline) and type(estimator) is not Pipeline:
         return None
@@ -257,7 +257,7 @@ def _network_of(estimator: Any) -> Any:
 
 
 def prefix_of(estimator: Any) -> str:
-    """Return how the names of the last step's parameters begin in those of an estimator."""
+    """Return the prefix that the last step's parameters have among those of an estimator."""
     return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
 
 
@@ -269,5 +269,5 @@ def _key_of(estimator: Any, mlp: Any) -> Any:
         key["memory"] = estimator.memory
     try:
         return joblib.hash(key)
-    except (PicklingError, AttributeError, TypeError):  # a function without a name, say
+    except (PicklingError, AttributeError, TypeError):  # joblib cannot hash a lambda, for example
         return object()

@@ -38,7 +38,7 @@ COLUMN = (
     "(n_samples, ), for example using ravel()."
 )
 """scikit-learn's message."""
-TAKES_TABLES = " With columns='auto' tables with text and missing values are taken."
+TAKES_TABLES = " With columns='auto', tables with text and missing values are accepted."
 
 
 class Checked(NamedTuple):
@@ -51,13 +51,13 @@ class Checked(NamedTuple):
     y : array of shape (n_samples,) or (n_samples, n_targets)
     weight : array of shape (n_samples,) or None
     columns : Columns or None
-        What the columns of a table became; None if samples are plain numbers.
+        The columns of a table; None if samples are plain numbers.
     notation : Notation or None
         How targets are written, if they are text.
     is_sparse : bool
         Whether the targets came as a sparse matrix.
     features : dict
-        The attributes that say which features there are, if scikit-learn has not set them.
+        The attributes that describe the features, if scikit-learn has not set them.
     """
 
     X: Any
@@ -86,7 +86,7 @@ def check_data(
     Parameters
     ----------
     estimator : BaseMLP
-        Its parameters apply, and the number and names of its features.
+        Provides the parameters, and the number and names of the features.
     X, y, sample_weight
         As in `fit`.
     columns : Columns, optional
@@ -96,21 +96,21 @@ def check_data(
     reset : bool
         Whether to take the number and names of features from `X`.
     suffix : str
-        What `fit` adds to the names of the data.
+        The suffix of the names of the data in `fit`, such as ``"_val"``.
     tallies : mapping of str to Tally, optional
-        What each column holds in all rows of a table of which X is a sample.
+        Counts of each column over all rows, if X is a sample of a table.
 
     Raises
     ------
     ValueError, TypeError
-        If they cannot be used; the message says which and where.
+        If the data cannot be used; the message says what and where.
     """
     are_numbers = is_regressor(estimator)
     names = (f"X{suffix}", f"y{suffix}")
     settings: dict[str, Any] = {"multi_output": True, "y_numeric": are_numbers}
     y = plain_targets(y, names[1], are_numbers=are_numbers)
     if estimator.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        rule = "must not have masked entries: fill them, or take columns='auto'"
+        rule = "must not have masked entries: fill them, or set columns='auto'"
         raise InvalidDataError(rule, names[0])
     table, features = None, dict[str, Any]()
     if estimator.columns is not None:
@@ -131,8 +131,8 @@ def check_data(
         if columns is None:
             kinds = None if estimator.columns == "auto" else estimator.columns
             embedded = estimator.takes_embeddings
-            # Rows without a weight shape no encoding. How large a weight is must not matter: those
-            # of classes know the target, and would show in how rare categories are encoded.
+            # Rows without a weight have no effect on the encoding. The size of a weight must not
+            # matter: class weights depend on the target, and would show it in rare categories.
             columns = Columns.of(
                 table.weighted(weight), kinds, names[0], embedded=embedded, tallies=tallies
             )
@@ -193,7 +193,7 @@ def _validated(
     Raises
     ------
     ValueError
-        scikit-learn's; with row and column if an entry is not finite or not a number.
+        As in scikit-learn, with row and column if an entry is not finite or not a number.
     """
     check = partial(_check_targets, estimator=estimator)
     if not is_table:
@@ -233,7 +233,7 @@ def _table_of(
         The number and names of its features apply.
     X : data frame, Table, mapping or array-like of shape (n_samples, n_columns)
     columns : Columns, optional
-        If None, the estimator is to take the number and names of its features from `X`.
+        If None, the estimator takes the number and names of its features from `X`.
     name : str
         The table's name in messages.
 
@@ -254,14 +254,15 @@ def _table_of(
 
 
 def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -> tuple[Any, bool]:
-    """Return what `read_table` reads, checked as in `_table_of`; and whether by scikit-learn."""
+    """Return X for `read_table`, checked as in `_table_of`; and whether scikit-learn checked it."""
     if isinstance(X, (str, PathLike)):
-        rule = f"must be a table; got {str(X)!r}: read_file of multilayer.data reads it"
+        rule = f"must be a table; got {str(X)!r}: read the file with multilayer.data.read_file"
         raise InvalidTypeError(rule, name)
     X = without_index(in_memory(X, name))
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
-    if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
-        kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
+    # `check_array` would drop the mask of a masked array.
+    if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):
+        kind = None if isinstance(X, np.ndarray) else object  # rows may mix numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
     # scikit-learn only handles names that are text and distinct.
     by_scikit_learn = not (is_mapping or isinstance(X, Table))
@@ -284,14 +285,14 @@ def _check_rows(X: Any, name: str) -> None:
 
 
 def _is_of_mappings(X: Any) -> bool:
-    """Return whether X maps names to columns, or its rows do; SciPy's matrices do not count."""
+    """Return whether X is a mapping or a list of mappings; SciPy's matrices are neither."""
     if isinstance(X, (list, tuple)):
         return bool(X) and isinstance(X[0], Mapping)
     return isinstance(X, Mapping) and not issparse(X)
 
 
 def _has_odd_names(names: list[Any]) -> bool:
-    """Return whether columns have names that are not text, or a name twice."""
+    """Return whether columns have names that are not text, or duplicate names."""
     are_texts = all(isinstance(name, str) for name in names)
     return not (are_texts or are_numbered(names)) or len(set(names)) < len(names)
 
@@ -319,11 +320,11 @@ def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
     Raises
     ------
     InvalidArgumentError
-        The message names both values.
+        If so; the message names both values.
     """
     if before != now:
         raise InvalidArgumentError(
-            "warm_start and partial_fit go on with the inputs that are there, "
+            "warm_start and partial_fit continue with the existing inputs, "
             f"{columns or 'numbers'}; columns was {before!r} and is now {now!r}"
         )
 
@@ -333,10 +334,10 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
 
     Raises
     ------
-    InvalidDataError
-        If a weight is negative or not finite, or all are zero; the message names which.
+    InvalidArgumentError, InvalidDataError
+        If a class weight is negative or not finite, or all weights are zero.
     ValueError
-        scikit-learn's own.
+        Raised by scikit-learn if weights or classes cannot be used.
     """
     weight = None
     if sample_weight is not None:
@@ -346,7 +347,7 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
     if class_weight is None:
         return weight
     if y.ndim == 1:
-        check_classification_targets(y)  # explains what is wrong with continuous numbers
+        check_classification_targets(y)  # its error explains what is wrong with real numbers
     by_class = compute_sample_weight(class_weight, y)
     wrong = ~(np.isfinite(by_class) & (by_class >= 0))
     if wrong.any():
@@ -354,13 +355,13 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
         raise InvalidArgumentError(rule, "class_weight", got=f"{by_class[wrong][0]:g}")
     weight = by_class if weight is None else weight * by_class
     if not weight.any():
-        rule = "must leave samples of which some count"
-        raise InvalidArgumentError(rule, "class_weight", got="zero for every one")
+        rule = "must leave some samples with a weight above 0"
+        raise InvalidArgumentError(rule, "class_weight", got="zero for all of them")
     return weight
 
 
 def _place(data: Any, is_bad: Callable[[Any], bool]) -> str:
-    """Say where the first bad entry is; an empty string for a sparse matrix."""
+    """Return a sentence that locates the first bad entry; an empty one for a sparse matrix."""
     if hasattr(data, "tocsr"):
         return ""
     values = np.asarray(data, dtype=object)

@@ -57,7 +57,7 @@ def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> b
                 rule = f"must have shape {view.shape}"
                 raise InvalidDataError(rule, f"{name}[{i}]", got=np.shape(array))
             if not _is_same(array, view):
-                written.append((view, np.array(array)))  # it may be another layer's own
+                written.append((view, np.array(array)))  # a copy: it may be a view of another layer
     for view, array in written:
         view[:] = array
     return bool(written)
