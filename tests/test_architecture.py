@@ -217,8 +217,8 @@ REFUSED = {
     "noise on embedded inputs": (
         {"noise": 0.1, "embeddings": Embeddings([(0, 2)])},
         InvalidArgumentError,
-        "noise of Architecture must be a sequence that begins with 0: inputs that are embedded "
-        "take none; got 0.1",
+        "noise of Architecture must be a sequence that begins with 0: embedded inputs take no "
+        "noise; got 0.1",
     ),
     "unknown normalization": (
         {"normalization": "Batch"},
@@ -244,12 +244,12 @@ REFUSED = {
     "dropout without hidden layers": (
         {"hidden_features": (), "dropout": 0.5},
         InvalidArgumentError,
-        "dropout of Architecture acts on hidden layers, and there are none; got 0.5",
+        "dropout of Architecture cannot be set without hidden layers; got 0.5",
     ),
     "normalization without hidden layers": (
         {"hidden_features": (), "normalization": "layer"},
         InvalidArgumentError,
-        "normalization of Architecture acts on hidden layers, and there are none; got 'layer'",
+        "normalization of Architecture cannot be set without hidden layers; got 'layer'",
     ),
     "residual without hidden layers": (
         {"hidden_features": (), "residual": True},
@@ -266,8 +266,8 @@ REFUSED = {
     "residual of the layer behind embeddings alone": (
         {"hidden_features": (3,), "residual": True, "embeddings": Embeddings([(0, 2)], width=1)},
         InvalidArgumentError,
-        "residual of Architecture needs a hidden layer that is as wide as its input, and not the "
-        "first one, behind embeddings; got widths (3, 3)",
+        "residual of Architecture needs a hidden layer that is as wide as its input, other than "
+        "the first, which follows embeddings; got widths (3, 3)",
     ),
     "embeddings as a dict": (
         {"embeddings": {"numbers": [(0, 2)]}},
@@ -277,13 +277,13 @@ REFUSED = {
     "embeddings without hidden layers": (
         {"hidden_features": (), "embeddings": Embeddings([(0, 2)])},
         InvalidArgumentError,
-        "embeddings of Architecture acts on hidden layers, and there are none; got "
+        "embeddings of Architecture cannot be set without hidden layers; got "
         "Embeddings(numbers=((0, 2),), categories=(), width=8, speed=1.0)",
     ),
     "embeddings of an input that is not there": (
         {"embeddings": Embeddings([(0, 2)], [(3, 2)])},
         InvalidArgumentError,
-        "embeddings of Architecture must be of places below in_features=3; got 3",
+        "embeddings of Architecture must have indices below in_features=3; got 3",
     ),
 }
 
@@ -328,7 +328,7 @@ EMBEDDINGS_REFUSED = {
     "a place without a size": (
         {"categories": [(0,)]},
         InvalidArgumentError,
-        "categories[0] of Embeddings must be a pair of a place and a size; got (0,)",
+        "categories[0] of Embeddings must be a pair of an input's index and a size; got (0,)",
     ),
     "places alone": (
         {"numbers": [0, 1]},
@@ -711,7 +711,8 @@ DAMAGED = {
             (
                 '{"numbers": [[0, 2, 3]]}',
                 InvalidArgumentError,
-                "numbers[0] of Embeddings must be a pair of a place and a size; got [0, 2, 3]",
+                "numbers[0] of Embeddings must be a pair of an input's index and a size; "
+                "got [0, 2, 3]",
             ),
             (
                 '{"numbers": [[0, 2]], "width": 8.0}',
@@ -721,7 +722,7 @@ DAMAGED = {
             (
                 '{"categories": [[7, 2]]}',
                 InvalidArgumentError,
-                "embeddings of Architecture must be of places below in_features=3; got 7",
+                "embeddings of Architecture must have indices below in_features=3; got 7",
             ),
         ]
     },

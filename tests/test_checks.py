@@ -257,7 +257,7 @@ def test_finite_array_keeps_the_shape_of_a_single_number():
     # With one axis too many a scalar passes for one target, one weight or one bias.
     assert checks.finite_array(2.0, "A", np.float64).shape == ()
     said = message(InvalidDataError, checks.sample_weights, 2.0, 1, np.float64)
-    assert said == "sample_weight must have shape (1,), one a sample; got ()"
+    assert said == "sample_weight must have shape (1,), one per sample; got ()"
 
 
 def test_finite_array_of_ragged_rows_passes_on_what_numpy_says():
@@ -300,7 +300,7 @@ def test_sample_matrix_needs_a_sample():
 @pytest.mark.parametrize("shape", [(5, 2), (5, 4), (5, 3, 2), (5, 0)])
 def test_sample_matrix_needs_as_many_features_as_the_network_has_inputs(shape):
     said = message(InvalidDataError, checks.sample_matrix, np.zeros(shape), 3, np.float32)
-    assert said == f"X must have 3 features, as the network has inputs; got shape {shape}"
+    assert said == f"X must have 3 features, one per input of the network; got shape {shape}"
 
 
 def test_sample_matrix_says_in_which_sample_and_feature_a_nan_is():
@@ -340,10 +340,10 @@ def test_weights_become_an_array(weight):
 @pytest.mark.parametrize(
     ("weight", "error_type", "said"),
     [
-        ([1, 2], InvalidDataError, "must have shape (3,), one a sample; got (2,)"),
-        (1.0, InvalidDataError, "must have shape (3,), one a sample; got ()"),
-        ([[1], [1], [1]], InvalidDataError, "must have shape (3,), one a sample; got (3, 1)"),
-        ([], InvalidDataError, "must have shape (3,), one a sample; got (0,)"),
+        ([1, 2], InvalidDataError, "must have shape (3,), one per sample; got (2,)"),
+        (1.0, InvalidDataError, "must have shape (3,), one per sample; got ()"),
+        ([[1], [1], [1]], InvalidDataError, "must have shape (3,), one per sample; got (3, 1)"),
+        ([], InvalidDataError, "must have shape (3,), one per sample; got (0,)"),
         ([1, 1, -2], InvalidDataError, "must not be negative; got -2.0 at index 2"),
         ([0, 0, 0], InvalidDataError, "must not be zero for every sample"),
         ([1, np.nan, 1], InvalidDataError, "must be finite in float32; got nan at index 1"),

@@ -143,7 +143,7 @@ def test_registering_adds_the_word():
 
 def test_a_name_is_registered_once(registry):
     said = message(registry.register, "iron", Metal, error_type=InvalidArgumentError)
-    assert said == "metal 'iron' is registered already"
+    assert said == "metal 'iron' is already registered"
     assert registry["iron"] is Iron
 
 

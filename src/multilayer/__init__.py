@@ -1,6 +1,6 @@
 """multilayer: the multilayer perceptron, done properly.
 
-The names below are imported on first use, so that ``import multilayer`` costs next to nothing. The
+The names below are imported on first use, so ``import multilayer`` costs next to nothing. The
 engine from scratch is `multilayer.numpy`; the training loop is `multilayer.training`.
 """
 

@@ -1,4 +1,4 @@
-"""Architecture: the one description of a network, from which both engines build it."""
+"""Architecture: the description of a network, from which both engines build it."""
 
 import json
 from collections.abc import Iterable
@@ -57,13 +57,13 @@ class HiddenLayer(NamedTuple):
     residual: bool
     """Whether the layer's input is added to its output."""
     embeddings: Embeddings | None = None
-    """What comes before the affine map, whose `in_features` are then their results."""
+    """The embeddings before the affine map; `in_features` then counts their outputs."""
     noise: float = 0.0
-    """The standard deviation of what training adds to the activation's input."""
+    """The standard deviation of the noise that training adds to the activation's input."""
 
     @property
     def n_parameters(self) -> int:
-        """The number of weights and biases, of γ and β, and of the embeddings' weights."""
+        """The number of weights and biases, including γ, β and the embeddings' vectors."""
         n = (self.in_features + self.bias) * self.out_features
         if self.normalization:
             n += 2 * self.out_features
@@ -108,8 +108,8 @@ class Architecture:
     out_features : int
         The number of outputs: classes, or target values.
     activation : str or sequence of str
-        One name, or one for each hidden layer: see ``ACTIVATIONS``. A sequence of equal values
-        becomes that value, here, in `dropout` and in `noise`, so that equal networks compare equal.
+        One name, or one for each hidden layer: see ``ACTIVATIONS``. A sequence of equal values,
+        also of `dropout` or `noise`, is stored as that value, so equal networks compare equal.
     output : str
         The link function, applied to the last layer's logits: see ``OUTPUTS``.
     dropout : float or sequence of float
@@ -118,24 +118,24 @@ class Architecture:
     normalization : {"batch", "layer"} or None
         The normalisation between each hidden layer's affine map and its activation.
     bias : bool
-        Whether affine maps have a bias. One before batch normalisation never has, since the
-        normalisation would subtract it again.
+        Whether affine maps have a bias. An affine map before batch normalisation never has one,
+        since the normalisation would subtract it again.
     residual : bool
-        Whether each hidden layer that is as wide as its input adds its input to its output; not the
-        first one behind embeddings.
+        Whether each hidden layer that is as wide as its input adds its input to its output. A layer
+        that follows embeddings never does.
     embeddings : Embeddings, optional
-        Which inputs become learned vectors.
+        The inputs that become learned vectors.
     noise : float or sequence of float
-        The standard deviation of the Gaussian noise that training adds to the inputs, and in each
-        hidden layer to what its activation takes: one for all of them, or one for the inputs and
-        then one for each hidden layer, such as ``(0.3, 0, 0)`` for the inputs alone. Inputs that
-        are embedded take none. See `multilayer.numpy.GaussianNoise`.
+        The standard deviation of the Gaussian noise that training adds to the inputs, and to the
+        input of each hidden layer's activation: one value for all of them, or one for the inputs
+        followed by one for each hidden layer, such as ``(0.3, 0, 0)`` for the inputs alone. With
+        embeddings, the noise on the inputs must be 0. See `multilayer.numpy.GaussianNoise`.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or a setting that acts on hidden layers alone, other than the
-        activation, is given without any.
+        If a value is not allowed, or if `dropout`, `normalization`, `residual` or `embeddings` is
+        given without hidden layers.
 
     Examples
     --------
@@ -206,7 +206,7 @@ class Architecture:
             for name, neutral in (("dropout", 0.0), ("normalization", None), ("embeddings", None)):
                 if getattr(self, name) not in (neutral, ()):
                     raise InvalidArgumentError(
-                        "acts on hidden layers, and there are none",
+                        "cannot be set without hidden layers",
                         name,
                         "Architecture",
                         got=repr(getattr(self, name)),
@@ -214,12 +214,12 @@ class Architecture:
         if self.embeddings is not None:
             self.embeddings.check_places(self.in_features)
             if self.input_noise:
-                rule = "must be a sequence that begins with 0: inputs that are embedded take none"
+                rule = "must be a sequence that begins with 0: embedded inputs take no noise"
                 raise InvalidArgumentError(rule, "noise", "Architecture", got=self.noise)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
-            behind = ", and not the first one, behind embeddings" if self.embeddings else ""
+            other = ", other than the first, which follows embeddings" if self.embeddings else ""
             raise InvalidArgumentError(
-                f"needs a hidden layer that is as wide as its input{behind}",
+                f"needs a hidden layer that is as wide as its input{other}",
                 "residual",
                 "Architecture",
                 got=f"widths {(self.in_features, *self.hidden_features)}",
@@ -268,9 +268,9 @@ class Architecture:
 
     @property
     def operations(self) -> tuple[tuple[str, ...], ...]:
-        """The operations of each layer, in order: of the hidden layers, then of the output's.
+        """The operations of each layer, in order: the hidden layers, then the output layer.
 
-        Noise on the inputs is the first of the first layer.
+        Noise on the inputs is the first operation of the first layer.
         """
         found = [*(layer.operations for layer in self.hidden_layers), ("affine", self.output)]
         if self.input_noise:
@@ -357,7 +357,7 @@ class Architecture:
 
 
 def _one_or_several(value: Any, name: str, interval: str) -> float | tuple[float, ...]:
-    """Return a number, or a sequence of them as a tuple, checked."""
+    """Return a checked number, or a sequence of checked numbers as a tuple."""
     owner = "Architecture"
     if isinstance(value, Iterable) and not isinstance(value, str):
         values = checks.sequence(value, name, owner)

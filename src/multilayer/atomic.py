@@ -14,11 +14,11 @@ __all__ = ["remove_left_overs", "replacing"]
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[io.BufferedRandom]:
-    """Open a new file that takes its name only when it is whole.
+    """Open a new file that gets its name only once it is complete.
 
     It is written under a temporary name in the same folder, synced and then renamed: a crash leaves
-    the old file or the new one. After any error the new file is deleted, and the old one stays. If
-    `path` is a link, the file that it points to is replaced.
+    either the old file or the new one. After an error, the new file is deleted and the old one
+    stays. If `path` is a link, the file that it points to is replaced.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
 
 
 def remove_left_overs(path: Path) -> None:
-    """Delete what a process left behind that was killed while replacing `path`."""
+    """Delete the temporary files of processes that were killed while replacing `path`."""
     path = path.resolve()
     for temporary in path.parent.glob(f".{path.name}.*.tmp"):
         temporary.unlink(missing_ok=True)

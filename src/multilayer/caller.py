@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line which called this package."""
+"""Warnings that point at the line of user code that called this package."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ BETWEEN = ("sklearn", "joblib", "contextlib", "typer", "click")
 
 
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the innermost line outside this package and those a call passes through.
+    """Warn at the innermost line outside this package and those in `BETWEEN`.
 
     Parameters
     ----------

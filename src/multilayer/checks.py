@@ -1,6 +1,6 @@
-"""Checks of arguments: each returns the value, normalised, or raises with a full message.
+"""Checks of arguments: each returns the normalised value, or raises with a full message.
 
-A message names the parameter and its owner, what is allowed, and what it got:
+A message names the parameter and its owner, what is allowed, and what was given:
 ``hidden_features[1] of Architecture must be a positive integer; got 0``.
 """
 
@@ -45,7 +45,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 MANY = 10_000
-"""From this many numbers on, adding them up is faster than looking at each."""
+"""Above this many numbers, adding them up is faster than checking each."""
 
 
 def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
@@ -74,7 +74,7 @@ def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)
         raise InvalidTypeError(f"must be a number in {interval}", parameter, owner, got=repr(value))
     try:
         number = float(value)
-    except OverflowError:  # a whole number beyond every float
+    except OverflowError:  # an integer too large for a float
         number = math.inf
     above = number >= low if interval[0] == "[" else number > low
     below = number <= high if interval[-1] == "]" else number < high
@@ -113,7 +113,7 @@ def random_generator(value: object, owner: str, name: str = "rng") -> np.random.
 
 
 def random_generators(value: Any, n_members: int, owner: str) -> np.random.Generator | Generators:
-    """Return one generator for all of K networks, or K of them, one for each, as they are given."""
+    """Return one generator for all K networks, or one for each, as given."""
     if isinstance(value, np.random.Generator) or not isinstance(value, Iterable):
         return random_generator(value, owner)
     found = [random_generator(one, owner, f"rng[{k}]") for k, one in enumerate(value)]
@@ -126,14 +126,14 @@ def random_generators(value: Any, n_members: int, owner: str) -> np.random.Gener
 
 @contextmanager
 def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
-    """Let errors raised inside name parameters as the user knows them.
+    """Make errors raised inside name parameters as the user knows them.
 
     Parameters
     ----------
     owner : str
         The function, class or command that the user called.
     names : mapping of str to str
-        For each parameter's name here, the user's name; other parameters keep theirs.
+        The user's name for each parameter; parameters that are not listed keep their names.
 
     Examples
     --------
@@ -166,7 +166,8 @@ def finite_squares(values: npt.NDArray[Any], name: str) -> None:
 def finite_array(values: object, what: str, dtype: npt.DTypeLike, owner: str = "") -> Array:
     """Return `values` as a contiguous array of `dtype`, if all are finite; never change the input.
 
-    In messages, `what` is the array's name, such as ``"X"``, and `owner` what takes it.
+    In messages, `what` is the array's name, such as ``"X"``, and `owner` is the function or class
+    that takes it.
     """
     found = number_array(values, what, owner)
     if found.dtype != dtype or not found.flags.c_contiguous:
@@ -193,17 +194,17 @@ def vector(
 ) -> Array:
     """Return `values` as a vector of finite numbers, if there are `length` of them.
 
-    `each` says in messages what each is for, such as ``"a sample"``.
+    In messages, `each` is what one number belongs to, such as ``"sample"``.
     """
     found = finite_array(values, what, dtype, owner)
     if found.shape != (length,):
-        rule = f"must have shape ({length},)" + (f", one {each}" if each else "")
+        rule = f"must have shape ({length},)" + (f", one per {each}" if each else "")
         raise InvalidDataError(rule, what, owner, got=found.shape)
     return found
 
 
 def _all_finite(values: Array) -> bool:
-    """Return whether all are finite; a finite sum shows it for many at once."""
+    """Return whether all values are finite; for many, a finite sum is enough to show it."""
     if values.size > MANY:
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(values.sum()):
@@ -212,7 +213,7 @@ def _all_finite(values: Array) -> bool:
 
 
 def array(values: object, what: str, owner: str = "") -> Array:
-    """Return `values` as an array of any type, or raise, as for ragged lists."""
+    """Return `values` as an array of any type; raise if they form none, as ragged lists do."""
     if type(values) is np.ndarray:
         return values
     if hasattr(values, "toarray"):
@@ -233,7 +234,7 @@ def number_array(values: object, what: str, owner: str = "") -> Array:
         raise InvalidTypeError("must be an array of numbers", what, owner, got="None")
     found = array(values, what, owner)
     try:
-        if found.dtype.kind == "O":  # a table of mixed columns, with None if missing
+        if found.dtype.kind == "O":  # a table of mixed columns, with None for missing values
             found = found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidTypeError(f"must be an array of numbers; {error}", what, owner) from error
@@ -265,13 +266,13 @@ def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
     if found.shape[0] == 0:
         raise InvalidDataError("must have at least one sample", "X", got=f"shape {found.shape}")
     if math.prod(found.shape[1:]) != in_features:
-        rule = f"must have {in_features} features, as the network has inputs"
+        rule = f"must have {in_features} features, one per input of the network"
         raise InvalidDataError(rule, "X", got=f"shape {found.shape}")
     return finite_array(found.reshape(len(found), -1), "X", dtype)
 
 
 def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySamples:
-    """Return lazy samples unchanged, if they have that many features; others as a matrix."""
+    """Return lazy samples of `in_features` features unchanged, and other samples as a matrix."""
     if not isinstance(X, LazySamples):
         return sample_matrix(X, in_features, dtype)
     if X.shape[0] == 0:
@@ -288,7 +289,7 @@ def sample_weights(
     """Return non-negative weights, one per sample and not all zero; None stays None."""
     if weight is None:
         return None
-    weights = vector(weight, name, n_samples, dtype, each="a sample")
+    weights = vector(weight, name, n_samples, dtype, each="sample")
     if (weights < 0).any():
         index = int(np.argmax(weights < 0))
         rule = "must not be negative"

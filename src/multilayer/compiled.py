@@ -1,4 +1,4 @@
-"""Kernels: passes over arrays, written twice, as plain NumPy and as loops that numba compiles.
+"""Kernels: passes over arrays, written twice: in plain NumPy, and as loops that numba compiles.
 
 NumPy reads and writes memory once per operation; a compiled loop does all operations while a number
 is in a register. The plain form is the definition, the tests' oracle, and the fallback without
@@ -37,7 +37,7 @@ def machine_code(
 ) -> Callable[..., Any]:
     """Return loops compiled by numba, which run without Python's global lock (the GIL).
 
-    Machine code is cached on disk, if there is a folder for it, so each machine compiles once.
+    Machine code is cached on disk if numba finds a folder for it, so each machine compiles once.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def machine_code(
         Other modules whose code is compiled in. numba checks only the file of `loops` for changes,
         so the name of the cached code includes a hash of these modules.
     **settings
-        Those of ``numba.njit``.
+        Settings of ``numba.njit``.
     """
     module = numba()
     if sources:
         loops.__qualname__ += f"_{_hash_of(sources)}"
     try:
         return module.njit(nogil=True, cache=True, **settings)(loops)
-    except RuntimeError:  # there is no folder for the cache
+    except RuntimeError:  # numba found no folder for the cache
         return module.njit(nogil=True, **settings)(loops)
 
 
@@ -65,7 +65,7 @@ def _hash_of(modules: tuple[ModuleType, ...]) -> str:
 
 @contextmanager
 def on_compiling(notify: Callable[[], None]) -> Iterator[None]:
-    """Call `notify` each time that numba does not find machine code on disk, and compiles."""
+    """Call `notify` each time numba compiles because it found no machine code on disk."""
     with forks.imports:
         module = numba() and import_module("numba.core.event")
     if module is None:
@@ -77,14 +77,14 @@ def on_compiling(notify: Callable[[], None]) -> Iterator[None]:
 
 
 class Kernel:
-    """One pass over arrays, in its two forms.
+    """A pass over arrays, in two forms.
 
     Parameters
     ----------
     loops : callable
         The pass as loops over single numbers, in the subset of Python that numba compiles.
     plain : callable
-        The same in NumPy, with the same arguments.
+        The same pass in NumPy, with the same arguments.
     reassociate : bool
         Whether sums may be reordered, which lets a processor add several numbers at a time.
 
@@ -128,7 +128,7 @@ class Kernel:
                 self._compiled = self._compiled or machine_code(
                     self.loops,
                     error_model="numpy",
-                    # NaN and infinity stay.
+                    # Without nnan and ninf, so NaN and infinity are still respected.
                     fastmath={"reassoc", "contract", "nsz"} if self.reassociate else False,
                 )
         return self._compiled

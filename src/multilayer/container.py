@@ -1,4 +1,4 @@
-"""Safetensors files of texts and arrays, written whole and read with distrust."""
+"""Safetensors files of texts and arrays: written whole, and checked when they are read."""
 
 import contextlib
 import hashlib
@@ -26,13 +26,13 @@ __all__ = ["Container", "Format", "reading", "write"]
 Array = npt.NDArray[Any]
 
 MAX_HEADER = 2**24
-"""Bytes of the header, which holds the texts; parsed JSON takes up to some 30 times the memory."""
+"""Bytes of the header, which holds the texts; parsed JSON takes up to about 30 times the memory."""
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F64": np.dtype("float64")}
 DIGEST = "digest"
 
 
 class Format(NamedTuple):
-    """A format of files."""
+    """A file format."""
 
     name: str
     """The name in the header."""
@@ -103,12 +103,12 @@ class Container:
         return DTYPES[found]
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return an array, once its shape and type are known to be right.
+        """Return an array, after checking its shape and type.
 
         Raises
         ------
         InvalidDataError
-            If they are not; nothing is allocated then.
+            If the shape or type is wrong; nothing is allocated then.
         """
         found = tuple(self._entry(name).get_shape())
         if found != shape or self.dtype(name) != dtype:
@@ -142,7 +142,7 @@ def reading(path: Path, file_format: Format) -> Iterator[Container]:
     Raises
     ------
     ModelFileError
-        If it is not such a file, of another version, or damaged.
+        If it is not a file of this format, has a version that cannot be read, or is damaged.
     OSError
         If it cannot be read.
     """
@@ -157,12 +157,12 @@ def reading(path: Path, file_format: Format) -> Iterator[Container]:
             yield container
     except UnknownNameError as error:
         rule = (
-            "names something that this process does not know (one of your own is to be registered "
-            f"before loading): {_short(error)}"
+            "names something that this process does not know (register a part of your own before "
+            f"loading): {_short(error)}"
         )
         raise ModelFileError(rule, path) from error
     except SafetensorError as error:
-        rule = f"cannot be read: it is no safetensors file: {_short(error)}"
+        rule = f"cannot be read: it is not a safetensors file: {_short(error)}"
         raise ModelFileError(rule, path) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelFileError(f"cannot be read: {_short(error)}", path) from error
@@ -171,7 +171,7 @@ def reading(path: Path, file_format: Format) -> Iterator[Container]:
 def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
     name, kind, versions, advice = file_format
     if texts.get("format") != name:
-        raise InvalidDataError(f"it is no {kind} of multilayer: its header has no format {name!r}")
+        raise InvalidDataError(f"it is not a multilayer {kind}: its header lacks format {name!r}")
     version = texts.get("format_version")
     if version not in versions:
         *others, last = versions
@@ -186,11 +186,11 @@ def _check_header(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > max(size - 8, MAX_HEADER):  # in another format these bytes are no length
-            raise InvalidDataError("it is no safetensors file")
+        if length > max(size - 8, MAX_HEADER):  # in other formats, these bytes are not a length
+            raise InvalidDataError("it is not a safetensors file")
         if length > size - 8:
             raise InvalidDataError(
-                f"it is no safetensors file, or one cut short: {size:,} bytes, of which its "
+                f"it is not a safetensors file, or is cut short: it has {size:,} bytes, and its "
                 f"header claims {length:,}"
             )
         if length > MAX_HEADER:
@@ -205,7 +205,7 @@ def _check_header(path: Path) -> None:
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:
-    """Return a hash of arrays with their names, types and shapes."""
+    """Return a hash of the arrays and their names, types and shapes."""
     found = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
         array = arrays[name]
@@ -215,6 +215,6 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 
 
 def _short(error: Exception) -> str:
-    """Return an error's message, cut and safe to print, since it may quote the file."""
+    """Return an error's message, shortened and safe to print, since it may quote the file."""
     text = printable(str(error))
     return text if len(text) <= 1000 else f"{text[:1000]} …"

@@ -1,4 +1,4 @@
-"""Embeddings: which inputs of a network become learned vectors, and how long these are."""
+"""Embeddings: the inputs of a network that become learned vectors."""
 
 from dataclasses import dataclass
 
@@ -20,28 +20,28 @@ class Embeddings:
         e(t) = \max\Big(0, s \big(v_0 + \sum_{i=1}^m \min(\max(t - i + 1, 0), 1)\, v_i\big)\Big)
 
     A *category* is given as a whole number c from 0 to n − 1, and becomes the vector :math:`v_c`.
-    Other inputs stay as they are, and come first, in their order; then follow the numbers' vectors,
-    then those of the categories.
+    Other inputs stay unchanged and come first, in their order, followed by the numbers' vectors and
+    then the categories' vectors.
 
-    Each v is a row of the layer's one weight matrix, and learned. An optimizer such as Adam, whose
+    Each v is a learned row of the layer's only weight matrix. An optimizer such as Adam, whose
     steps do not depend on the gradient's size, moves the numbers' vectors s times as fast as other
     parameters.
 
     Parameters
     ----------
     numbers : sequence of (int, int)
-        The place of an input, and its number of pieces m ≥ 1.
+        The index of each number among the inputs, and its number of pieces m ≥ 1.
     categories : sequence of (int, int)
-        The place of an input, and its number of categories n ≥ 1.
+        The index of each category among the inputs, and its number of categories n ≥ 1.
     width : int
         The length of the vectors.
     speed : float
-        s > 0.
+        The factor s > 0.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or a place occurs twice.
+        If a value is not allowed, or an index occurs twice.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class Embeddings:
                 of = f"{name}[{i}]"
                 values = checks.sequence(pair, of, owner)
                 if len(values) != 2:
-                    rule = "must be a pair of a place and a size"
+                    rule = "must be a pair of an input's index and a size"
                     raise InvalidArgumentError(rule, of, owner, got=repr(pair))
                 place = checks.integer(values[0], f"{of}[0]", owner, minimum=0)
                 pairs.append((place, checks.integer(values[1], f"{of}[1]", owner)))
@@ -77,11 +77,11 @@ class Embeddings:
 
     @property
     def places(self) -> list[int]:
-        """The places of the embedded inputs, in the order of their vectors."""
+        """The indices of the embedded inputs, in the order of their vectors."""
         return [place for place, _ in (*self.numbers, *self.categories)]
 
     def plain(self, in_features: int) -> list[int]:
-        """Return the places of the other of `in_features` inputs, in their order."""
+        """Return the indices of the inputs that are not embedded, in increasing order."""
         return sorted({*range(in_features)} - {*self.places})
 
     @property
@@ -90,11 +90,11 @@ class Embeddings:
         return sum(m + 1 for _, m in self.numbers) + sum(n for _, n in self.categories)
 
     def out_features(self, in_features: int) -> int:
-        """Return how many numbers `in_features` inputs become."""
+        """Return the number of outputs for `in_features` inputs."""
         return in_features + len(self.places) * (self.width - 1)
 
     def check_places(self, in_features: int) -> None:
-        """Raise if there are fewer inputs than a place needs."""
+        """Raise if an index is not below `in_features`."""
         if (largest := max(self.places)) >= in_features:
-            rule = f"must be of places below in_features={in_features}"
+            rule = f"must have indices below in_features={in_features}"
             raise InvalidArgumentError(rule, "embeddings", "Architecture", got=largest)

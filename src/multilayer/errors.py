@@ -1,6 +1,6 @@
 """The package's errors.
 
-What scikit-learn checks for the estimators raises its own ValueErrors and TypeErrors.
+Arguments of the estimators that scikit-learn checks raise its own ValueErrors and TypeErrors.
 
 ::
 
@@ -10,7 +10,7 @@ What scikit-learn checks for the estimators raises its own ValueErrors and TypeE
     │   └── InvalidDataError                  samples, targets or weights that cannot be used
     ├── InvalidTypeError (TypeError)          a value of the wrong type
     ├── DivergenceError (ArithmeticError)     the loss became infinite or NaN while training
-    ├── LostRankError (RuntimeError)          another process of a training ended, or is silent
+    ├── LostRankError (RuntimeError)          another process of the training run was lost
     ├── ModelFileError (ValueError)           a model file that cannot be read
     ├── ExportError (RuntimeError)            an exported file that computes something else
     └── MissingPackageError (ImportError)     an optional package that is not installed
@@ -61,11 +61,11 @@ class MultilayerError(Exception):
         The parameter that was wrong, such as ``"n_epochs"`` or ``"hidden_features[1]"``, or another
         subject, such as a column or a file. Empty if the rule is the whole message.
     is_file : bool
-        Whether it is a path, which has the same name for every caller.
+        Whether `parameter` is a path, which has the same name for every caller.
     owner : str
         The class, function or command that takes the parameter; empty if it needs no mention.
     got : str
-        The value as text; empty if the rule says it.
+        The value as text; empty if the rule states it.
     others : dict of str to str
         The current names of the other parameters in the rule.
 
@@ -153,7 +153,7 @@ class InvalidTypeError(MultilayerError, TypeError):
 
 
 class DivergenceError(MultilayerError, ArithmeticError):
-    """The loss became infinite or NaN while training; in ``mlp``, also too large to be useful.
+    """The loss became infinite or NaN in training, or in ``mlp`` too large to be useful.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class DivergenceError(MultilayerError, ArithmeticError):
 
 
 class LostRankError(MultilayerError, RuntimeError):
-    """Another process of a training ended, or does not answer; the message names it if it can."""
+    """Another process of the training run ended or does not answer; the message may name it."""
 
 
 class ModelFileError(MultilayerError, ValueError):

@@ -1,14 +1,14 @@
-"""Forks: which locks a fork must hold, and what a child must repair.
+"""Forks: the locks that a fork must hold, and the repairs that a child process must make.
 
 A fork copies all memory, but only the thread that forks. A lock that another thread holds at that
 moment is never released in the child, and what it guards stays half done there. So a fork first
-takes such locks, and both sides release them. It waits for microseconds, or for the seconds in
-which numba is imported or compiles.
+acquires these locks, and both parent and child release them. It waits for microseconds, or for
+seconds while numba is being imported or is compiling.
 """
 
-# Both make a fork take locks of their own, the last to be registered first. We register after them:
-# while a fork waits here, it must not hold a lock that others need in order to go on, as imports
-# need that of logging.
+# These two modules also make a fork acquire locks, and the hook that was registered last runs
+# first. We register after them: while a fork waits for our locks, it must not hold one that other
+# threads need in order to go on, as imports need the lock of logging.
 import concurrent.futures.thread  # noqa: F401
 import logging  # noqa: F401
 import os
@@ -33,7 +33,7 @@ class ReentrantLock(Protocol):
 imports = threading.RLock()
 """Held while another package is imported for the first time.
 
-Python locks each module that is being imported, and a child would wait for that lock in vain.
+Python locks each module that is being imported, and a child would wait for that lock forever.
 """
 
 _held: list[ReentrantLock] = [imports]
@@ -42,7 +42,8 @@ _held: list[ReentrantLock] = [imports]
 def hold(lock: ReentrantLock) -> None:
     """Make every fork hold a lock, so that in the child it is free and what it guards is intact.
 
-    A thread that needs several of these locks takes them in the order in which they were added.
+    A thread that needs several of these locks must acquire them in the order in which they were
+    added.
     """
     if lock not in _held:
         _held.append(lock)
@@ -61,7 +62,7 @@ def _acquire() -> None:
 
 def _release() -> None:
     for lock in reversed(_held):
-        # We may not hold it: it was added since, or a signal ended the wait for it.
+        # We may not hold it: it was added meanwhile, or a signal interrupted the wait for it.
         with suppress(RuntimeError):
             lock.release()
 

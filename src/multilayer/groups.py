@@ -1,4 +1,4 @@
-"""Named groups of arrays: joined into one mapping, and taken apart again."""
+"""Join named groups of arrays into one mapping, and take them out again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def join(groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]) -> Arrays:
 
 
 def part_of(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> Arrays:
-    """Return the arrays that `join` took from the group of that name.
+    """Return the arrays of the group called `name` from a mapping that `join` returned.
 
     Examples
     --------

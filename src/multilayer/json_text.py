@@ -1,4 +1,4 @@
-"""Text that comes from outside: JSON, read strictly, and any text, made harmless to print."""
+"""Text from outside: read JSON strictly, and make any text safe to print."""
 
 import json
 import math
@@ -12,21 +12,21 @@ __all__ = ["finite", "listed", "printable", "read_json"]
 
 MAX_DEPTH = 100
 N_LISTED = 10
-"""Of a long list, and the last one."""
+"""How many values of a long list `listed` shows, besides the last one."""
 TOO_DEEP = f"the JSON is nested too deeply: more than {MAX_DEPTH} levels"
 
 
 def read_json(text: str) -> Any:
-    """Return the value of a JSON text that has only one meaning.
+    """Return the value of a JSON text, read strictly.
 
-    Python's own reader accepts NaN, takes 1e999 for infinity, and keeps the last of two equal
-    names. These are refused here, and so is nesting of more than 100 levels, which recursive code
-    could not follow.
+    Python's own parser accepts NaN, reads 1e999 as infinity, and keeps the last of two equal names.
+    All of these are refused here, as is nesting of more than 100 levels, which recursive code could
+    not follow.
 
     Raises
     ------
     InvalidArgumentError
-        If `text` is not such JSON.
+        If `text` is not JSON, or contains any of these.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def _number(text: str) -> float:
 
 
 def finite(value: Any) -> Any:
-    """Return a value with None for infinity and NaN, which JSON does not have.
+    """Return `value` with None in place of infinity and NaN, which JSON does not have.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def finite(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    r"""Return a text with what would control a terminal written out.
+    r"""Return `text` with non-printable characters escaped, so it cannot control a terminal.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def printable(text: str) -> str:
 
 
 def listed(values: Iterable[Any]) -> str:
-    """Join values by commas; of many the first ones and the last one, and how many there are.
+    """Join values with commas; shorten a long list to its first values, the last and the count.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Random generators: their state, kept or as bytes to be saved and restored; and random hashes."""
+"""Random generators: several as one, saving and restoring their state, and random hashes."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Generators(tuple[np.random.Generator, ...]):
-    """K generators as one: each draws the numbers of its own network."""
+    """K generators used as one: each draws the numbers of one network."""
 
     def random(self, *, dtype: Any, out: Array, where: Any = None) -> None:
-        """Fill `out`, of shape (K, …), with uniform numbers; generator k draws those of network k.
+        """Fill `out`, of shape (K, …), with uniform numbers; generator k fills ``out[k]``.
 
-        Networks of which `where` is false draw none, and theirs stay what they are.
+        Where `where`, of shape (K,), is false, nothing is drawn and ``out[k]`` stays unchanged.
         """
         for rng, own in self._drawing(out, where):
             rng.random(out=own, dtype=dtype)
 
     def standard_normal(self, *, dtype: Any, out: Array, where: Any = None) -> None:
-        """Fill `out` with normal numbers, as `random` does with uniform ones."""
+        """Fill `out` with standard normal numbers, as `random` does with uniform ones."""
         for rng, own in self._drawing(out, where):
             rng.standard_normal(out=own, dtype=dtype)
 
@@ -43,14 +43,14 @@ class Generators(tuple[np.random.Generator, ...]):
 
 
 def current_state(rng: np.random.Generator | Generators) -> Any:
-    """Return a copy of the state of a generator's bit generator, or of several."""
+    """Return a copy of the state of a generator's bit generator; a list of K for `Generators`."""
     if isinstance(rng, Generators):
         return [one.bit_generator.state for one in rng]
     return rng.bit_generator.state
 
 
 def as_bytes(state: Any) -> Bytes:
-    """Return what `current_state` returned as bytes of JSON."""
+    """Return a state that `current_state` returned, as bytes of JSON."""
     return np.frombuffer(json.dumps(state, default=_as_list).encode(), dtype=np.uint8)
 
 
@@ -70,7 +70,7 @@ def generator_state(rng: np.random.Generator | Generators) -> Bytes:
 
 
 def set_generator_state(rng: np.random.Generator | Generators, state: Bytes) -> None:
-    """Restore what `generator_state` returned, in a generator of the same kind.
+    """Restore a state that `generator_state` returned, in a generator of the same kind.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def set_generator_state(rng: np.random.Generator | Generators, state: Bytes) -> 
 def hashed(numbers: Array, seed: int | Sequence[int]) -> npt.NDArray[np.uint64]:
     """Return a hash of each number, by the mixing function of splitmix64 (Steele et al. 2014).
 
-    Different numbers have different hashes, and each seed has its own.
+    Different numbers have different hashes, and different seeds give different hashes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ranks: processes that train together, for whoever reads their data, divides it, or decides."""
+"""Ranks: the processes that train together, as the code that reads and divides data sees them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ def _itself(value: Any) -> list[Any]:
     return [value]
 
 
-def _nobody() -> None:
-    """Wait for nobody."""
+def _no_wait() -> None:
+    """Return at once: there is no other process."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Ranks:
     rank : int
         The number of this process, from 0.
     n_ranks : int
-        How many there are.
+        The number of processes.
     gather : callable
-        Returns the values of all ranks, given this one's; all must call it together.
+        Returns the values of all ranks, given this rank's value; all must call it together.
     wait : callable
         Returns once all ranks have called it, however long that takes.
 
@@ -40,15 +40,15 @@ class Ranks:
     rank: int = 0
     n_ranks: int = 1
     gather: Callable[[Any], list[Any]] = _itself
-    wait: Callable[[], None] = _nobody
+    wait: Callable[[], None] = _no_wait
 
     def gather_late(self, value: Any) -> list[Any]:
-        """Return the values of all ranks, after work that may take one far longer than another."""
+        """Return the values of all ranks, after work that may take some far longer than others."""
         self.wait()
         return self.gather(value)
 
     def first(self, value: Any) -> Any:
-        """Return the value of rank 0, such as what its clock shows; all must call it together."""
+        """Return the value of rank 0, such as the time on its clock; all must call it together."""
         values = self.gather(value)
         return value if self.rank == 0 else values[0]
 

@@ -1,4 +1,4 @@
-"""Registries of named things, which suggest the nearest name for an unknown one."""
+"""Registries of named things; for an unknown name, the error suggests the nearest known one."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ class Names:
     Parameters
     ----------
     kind : str
-        What the names stand for: ``"activation"``.
+        What the names denote, such as ``"activation"``.
     names : iterable of str
         The names.
 
@@ -79,7 +79,7 @@ class Names:
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """The entries that one engine has for the names of one kind.
+    """One engine's entries for the names of one kind.
 
     Parameters
     ----------
@@ -102,12 +102,12 @@ class Registry(Mapping[str, T], Generic[T]):
             self.register(name, entry)
 
     def register(self, name: str, entry: T) -> None:
-        """Add an entry under a name that has none yet, or raise."""
+        """Add an entry under a new name; raise if the name already has one."""
         if not isinstance(name, str):
             rule = "must be a string"
-            raise InvalidTypeError(rule, f"a name of {self.names.kind}", got=repr(name))
+            raise InvalidTypeError(rule, f"{self.names.kind} name", got=repr(name))
         if name in self._entries:
-            raise InvalidArgumentError("is registered already", f"{self.names.kind} {name!r}")
+            raise InvalidArgumentError("is already registered", f"{self.names.kind} {name!r}")
         self.names.add(name)
         self._entries[name] = entry
 
@@ -132,12 +132,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
-    """Return `value` if it is a `base`; for a name, the registered class with its defaults.
+    """Return `value` if it is a `base`; for a name, an instance of its class with the defaults.
 
     Raises
     ------
     InvalidTypeError
-        If it is neither a string nor a `base`; the message points out a class given as such.
+        If it is neither a string nor a `base`; the message says so if it is a class itself.
     UnknownNameError
         If no entry has that name.
     """
@@ -175,7 +175,7 @@ def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:
 
 
 def rebuild(recorded: Any, classes: Mapping[str, type[T]]) -> T | None:
-    """Return the object that `describe` described; None if this is not such a description."""
+    """Return the object that `describe` described; None if `recorded` is not a description."""
     try:
         parameters = dict(recorded)
         return classes[parameters.pop("name")](**parameters)

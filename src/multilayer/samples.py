@@ -14,7 +14,7 @@ __all__ = ["Data", "Guarded", "LazySamples", "Parts", "check_weights", "reader"]
 
 
 class LazySamples:
-    """A matrix of samples that is never whole in memory; a subclass reads its rows.
+    """A matrix of samples that is never in memory as a whole; a subclass reads its rows.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class LazySamples:
     """Whether several threads may read at once; otherwise they take turns."""
 
     is_in_memory = False
-    """Whether the rows' source is in memory: a device with room may then take all of it."""
+    """Whether the rows come from memory; a device with enough room may then hold all of them."""
 
     def __len__(self) -> int:
         """Return n_samples."""
@@ -47,7 +47,7 @@ class LazySamples:
         return np.asarray(self[:], dtype=dtype)
 
     def subset(self, rows: npt.NDArray[np.intp]) -> "LazySamples":
-        """Return the samples of these rows, still lazy: only the row numbers are kept."""
+        """Return these rows as lazy samples: only the row numbers are kept."""
         return _Subset(self, rows)
 
 
@@ -60,7 +60,7 @@ class Data(NamedTuple):
     """Targets as the loss takes them, of shape (n_samples,) or (n_samples, out_features)."""
     weight: Any = None
     """A weight for each sample, or None if all count the same; of shape (K, n_samples) if each
-    member of an ensemble has its own."""
+    member of an ensemble has its own weights."""
 
     @property
     def n_samples(self) -> int:
@@ -78,7 +78,7 @@ class Data(NamedTuple):
         return self._replace(weight=self.weight[k]) if has_own else self
 
     def divided(self, training: Any, held_out: Any) -> tuple["Data", "Data"]:
-        """Return the samples of these training rows, and those of these held-out rows.
+        """Return the training rows and the held-out rows.
 
         Raises
         ------
@@ -90,12 +90,12 @@ class Data(NamedTuple):
 
 
 def check_weights(weight: Any, training: Any, held_out: Any, of: str = "") -> None:
-    """Raise if all weights of the training rows, or of the held-out rows, if any, are zero.
+    """Raise if all weights of the training rows are zero, or all of the held-out rows, if any.
 
     Raises
     ------
     InvalidDataError
-        The message names the part, and what `of` says of whom.
+        The message names the part, followed by `of`, such as ``" of member 2"``.
     """
     for name, rows in (("training", training), ("validation", held_out)):
         if weight is None or rows is None or (has_some := weight[..., rows].any(axis=-1)).all():
@@ -107,9 +107,9 @@ def check_weights(weight: Any, training: Any, held_out: Any, of: str = "") -> No
 
 
 class Parts:
-    """The same samples for all members of an ensemble, but for each its own rows of them.
+    """Samples that the members of an ensemble share, with each member's own rows.
 
-    ``parts[k]`` is the `Data` of member k, made when it is asked for.
+    ``parts[k]`` is the `Data` of member k, made on access.
     """
 
     def __init__(self, data: Data, rows: Sequence[npt.NDArray[np.intp]]) -> None:
@@ -138,7 +138,7 @@ def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
 
 
 class Guarded(LazySamples):
-    """Lazy samples that several threads, each with a reader of its own, may read at once."""
+    """Lazy samples that several threads may read at once, even through separate readers."""
 
     reads_in_parallel = True
 

@@ -179,7 +179,7 @@ def test_a_mistake_is_one_line_and_code_2(tmp_path, command):
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"mlp: {tmp_path / 'text'} cannot be read: it is no safetensors file")
+    assert line.startswith(f"mlp: {tmp_path / 'text'} cannot be read: it is not a safetensors file")
 
 
 def test_an_export_that_differs_is_one_line_and_code_1(path, monkeypatch, capsys):
@@ -192,7 +192,7 @@ def test_an_export_that_differs_is_one_line_and_code_1(path, monkeypatch, capsys
         main.run()
     assert caught.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("mlp: what was exported differs from the model by ")
+    assert line.startswith("mlp: the exported model's outputs differ from the model's by ")
     assert not path.with_suffix(".onnx").exists()
 
 

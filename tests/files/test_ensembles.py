@@ -141,7 +141,7 @@ def error_of(content, path):
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"dropout": [], "mean_of": "outputs"}, "members must be a list of the dropout of each"),
+        ({"dropout": [], "mean_of": "outputs"}, "members must be a list of each member's dropout"),
         ({"n": 3}, "members must have dropout, mean_of; got n"),
         (3, "members must have dropout, mean_of; got int"),
         (
@@ -152,7 +152,7 @@ def error_of(content, path):
         ([0.0] * 4, "parameters must have shape (4, 78) of float32; got (3, 78) of float32"),
         ([0.0, 0.0, 1.0], "dropout of Architecture must be a number in [0, 1); got 1"),
         ([0.0, 0.0, "a"], "dropout of Architecture must be a number in [0, 1); got 'a'"),
-        ([0.0] * 10_000, "hidden_features must be at most 10,000 widths; got 20,000"),
+        ([0.0] * 10_000, "hidden_features must have at most 10,000 widths; got 20,000"),
     ],
 )
 def test_members_that_are_not_there(content, tmp_path, members, message):

@@ -100,7 +100,7 @@ def test_a_pickle_is_not_run(scratch, tmp_path):
 
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         message = error_of(pickle.dumps(Bomb(), protocol), scratch)
-        assert "it is no safetensors file" in message
+        assert "it is not a safetensors file" in message
     assert not (tmp_path / "proof").exists()
 
 
@@ -110,7 +110,7 @@ def test_a_folder_is_no_file(tmp_path):
 
 
 def test_another_models_safetensors_file_is_refused(scratch):
-    assert "it is no model file of multilayer" in error_of(save({"w": np.ones(3)}), scratch)
+    assert "it is not a multilayer model file" in error_of(save({"w": np.ones(3)}), scratch)
 
 
 def load_or_refuse(content, path):
@@ -309,8 +309,11 @@ def old_columns_of(*columns):
 
 
 LIES = {
-    "another format": (lambda _: b"\x08\x08\x12\x0amultilayer: ONNX", "it is no safetensors file"),
-    "header of 2^64 bytes": (claiming(2**64 - 1), "it is no safetensors file"),
+    "another format": (
+        lambda _: b"\x08\x08\x12\x0amultilayer: ONNX",
+        "it is not a safetensors file",
+    ),
+    "header of 2^64 bytes": (claiming(2**64 - 1), "it is not a safetensors file"),
     "header of 10 MB, cut short": (claiming(10**7), "its header claims 10,000,000"),
     "header of 17 MB": (
         lambda content: claiming(2**24 + 1)(content) + bytes(2**24),
@@ -327,8 +330,8 @@ LIES = {
         with_header(lambda h: h.replace(b'"format":"multilayer"', b'"format":1')),
         "expected a string",
     ),
-    "format": (with_text("format", lambda _: "other"), "it is no model file of multilayer"),
-    "no format": (with_text("format", lambda _: None), "it is no model file of multilayer"),
+    "format": (with_text("format", lambda _: "other"), "it is not a multilayer model file"),
+    "no format": (with_text("format", lambda _: None), "it is not a multilayer model file"),
     "older": (
         with_text("format_version", lambda _: "2"),
         "its format version is 2; multilayer 0.1.0 reads versions 3, 4, 5 and 6",
@@ -351,7 +354,7 @@ LIES = {
     "10^3000 outputs": (with_field("architecture", out_features=10**3000), "cannot be read"),
     "10^6 layers": (
         with_field("architecture", hidden_features=[1] * 10**6),
-        "hidden_features must be at most 10,000 widths; got 1,000,000",
+        "hidden_features must have at most 10,000 widths; got 1,000,000",
     ),
     "10^12 pieces": (
         with_field("architecture", embeddings={"numbers": [[0, 10**12]]}),
@@ -363,7 +366,7 @@ LIES = {
     ),
     "10^5 embeddings": (
         with_field("architecture", embeddings={"numbers": [[j, 1] for j in range(10**5)]}),
-        "embeddings of Architecture must be of places below in_features=2; got 99999",
+        "embeddings of Architecture must have indices below in_features=2; got 99999",
     ),
     "embeddings of one input": (
         with_field("architecture", embeddings={"numbers": [[0, 1]] * 10**5}),
@@ -479,14 +482,14 @@ LIES = {
         targets_of(kind="classes", dtype="int8", values=[1, 2, 3]),
         "targets of Model need 3 outputs with 'softmax'; the network has 1 with 'sigmoid'",
     ),
-    "shape": (with_entry("parameters", shape=[2**40]), "it is no safetensors file"),
+    "shape": (with_entry("parameters", shape=[2**40]), "it is not a safetensors file"),
     "overflowing shape": (with_entry("parameters", shape=[2**32, 2**32]), "overflow"),
-    "negative shape": (with_entry("parameters", shape=[-1]), "it is no safetensors file"),
+    "negative shape": (with_entry("parameters", shape=[-1]), "it is not a safetensors file"),
     "offsets beyond the file": (
         with_entry("parameters", data_offsets=[0, 2**40]),
-        "it is no safetensors file",
+        "it is not a safetensors file",
     ),
-    "offsets backwards": (with_entry("mean", data_offsets=[16, 0]), "it is no safetensors file"),
+    "offsets backwards": (with_entry("mean", data_offsets=[16, 0]), "it is not a safetensors file"),
     "NaN weights": (
         with_arrays(lambda a: a["parameters"].__setitem__(2, np.nan)),
         "parameters must be finite in float32; got nan at index 2",
@@ -516,18 +519,18 @@ LIES = {
     ),
     "an array too many": (
         with_arrays(lambda a: a.update(code=np.zeros(2))),
-        "it holds arrays that belong to nothing: code",
+        "it holds arrays that no part of the model uses: code",
     ),
     "a name that steers a terminal": (
         with_arrays(lambda a: a.update({"\x1b[2J": np.zeros(2)})),
-        "it holds arrays that belong to nothing: \\x1b[2J",
+        "it holds arrays that no part of the model uses: \\x1b[2J",
     ),
     "zero times 10^18": (
         with_header(
             lambda h: h.rstrip()[:-1] + b',"z":{"dtype":"F64","shape":[0,1000000000000000000],'
             b'"data_offsets":[0,0]}}'
         ),
-        "it holds arrays that belong to nothing: z",
+        "it holds arrays that no part of the model uses: z",
     ),
 }  # fmt: skip
 

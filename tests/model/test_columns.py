@@ -734,7 +734,11 @@ def test_any_table_is_encoded_or_named(data):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((2, [1, 2, 3]), InvalidDataError, r"mean of Numbers must have shape \(2,\), one an input"),
+        (
+            (2, [1, 2, 3]),
+            InvalidDataError,
+            r"mean of Numbers must have shape \(2,\), one per input",
+        ),
         ((2, [1, np.nan]), InvalidDataError, "mean of Numbers must be finite in float64; got nan "),
         ((2, None, [1, 0]), InvalidDataError, "scale of Numbers must be above 0; got 0 at index 1"),
         ((2, None, None, ("a",)), InvalidDataError, "names of Numbers must be 2 strings, one per "),

@@ -132,7 +132,9 @@ def test_where_it_is_not_registered_its_file_is_refused(model, tmp_path, monkeyp
     save_model(tmp_path / "m", model)
     if part == "inputs":
         register(monkeypatch, TARGETS, Grades)
-    with pytest.raises(ModelFileError, match=rf"to be registered .* kind of {part} must be one of"):
+    with pytest.raises(
+        ModelFileError, match=rf"register a part of .* kind of {part} must be one of"
+    ):
         load_model(tmp_path / "m")
 
 
@@ -171,7 +173,7 @@ def test_the_command_line_takes_it(model, tmp_path):
 
 
 def test_onnx_needs_a_form_of_it(model, tmp_path):
-    known = "those that have: classes, class_groups, labels, values"
+    known = "these kinds have one: classes, class_groups, labels, values"
     with pytest.raises(InvalidArgumentError, match=rf"kind 'grades' have no ONNX form; {known}"):
         export_onnx(tmp_path / "m.onnx", model)
     with pytest.raises(InvalidArgumentError, match="kind 'squares' have no ONNX form"):

@@ -360,7 +360,7 @@ def test_a_network_without_biases_has_no_line_for_them(rng):
         (
             {"sample_weight": [1]},
             InvalidDataError,
-            "sample_weight must have shape (6,), one a sample; got (1,)",
+            "sample_weight must have shape (6,), one per sample; got (1,)",
         ),
     ],
 )

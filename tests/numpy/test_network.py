@@ -512,7 +512,7 @@ def test_targets_and_weights_may_come_as_lists_and_series(build, rng):
 
 def test_wrong_samples_are_refused_everywhere(build, refusal):
     net = build()
-    message = "X must have 3 features, as the network has inputs; got shape (4, 2)"
+    message = "X must have 3 features, one per input of the network; got shape (4, 2)"
     for method in (net, net.logits, net.features):
         assert refusal(InvalidDataError, method, np.zeros((4, 2))) == message
     said = refusal(
@@ -588,7 +588,7 @@ def test_wrong_settings_of_the_loss_are_refused(build, refusal):
         "loss must be an object, such as SquaredError(); got the class itself"
     )
     assert said(InvalidDataError, sample_weight=[1, 2, 3]) == (
-        "sample_weight must have shape (2,), one a sample; got (3,)"
+        "sample_weight must have shape (2,), one per sample; got (3,)"
     )
 
 

@@ -235,7 +235,9 @@ def test_a_model_is_saved_and_opened(page, tmp_path):
     assert np.array_equal(first.parameters, second.parameters)
     page.say(File("model", "m", b"no model"))
     refused = page.hear("refused")
-    assert refused["reason"].startswith("the model file cannot be read: it is no safetensors file")
+    assert refused["reason"].startswith(
+        "the model file cannot be read: it is not a safetensors file"
+    )
     assert refused["parameter"] == "the model file"
 
 

@@ -226,7 +226,7 @@ def test_both_engines_and_several_models_side_by_side():
     ("draw", "error", "message"),
     [
         (lambda: plots.decision_boundary(MLP(Architecture(3, (), 1)), X, y),
-         InvalidDataError, "X must have 3 features, as the network has inputs; got shape"),
+         InvalidDataError, "X must have 3 features, one per input of the network; got shape"),
         (lambda: plots.decision_boundary(lambda X: np.full(len(X), "p"), X, ["p"] * len(X)),
          InvalidArgumentError,
          "model of decision_boundary must tell at least two classes apart; got one, p"),

@@ -63,7 +63,7 @@ CASES = {
     ),
     "validation of other width": (
         {"validation": (X[:, :1], Y)},
-        "X must have 2 features, as the network has inputs; got shape (12, 1)",
+        "X must have 2 features, one per input of the network; got shape (12, 1)",
     ),
     "callback class": (
         {"callbacks": [EarlyStopping]},

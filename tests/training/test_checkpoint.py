@@ -486,15 +486,15 @@ def test_damaged_and_foreign_files(kept, tmp_path):
     told_otherwise = whole.replace(b'"format_version":"3"', b'"format_version":"9"')
     assert header["__metadata__"]["format_version"] == "3"
     for content, words in [
-        (whole[:-1], "cannot be read: it is no safetensors file"),
-        (whole[: length // 2], "cannot be read: it is no safetensors file, or one cut short"),
-        (b"", "cannot be read: it is no safetensors file"),
-        (b"PK\x03\x04" + whole, "cannot be read: it is no safetensors file"),
+        (whole[:-1], "cannot be read: it is not a safetensors file"),
+        (whole[: length // 2], "cannot be read: it is not a safetensors file, or is cut short"),
+        (b"", "cannot be read: it is not a safetensors file"),
+        (b"PK\x03\x04" + whole, "cannot be read: it is not a safetensors file"),
         (bytes(flipped), "cannot be read: its content is not what was written"),
         (whole.replace(b"n_stalled", b"n_stallem"), "its content is not what was written"),
         (whole.replace(b'"digest"', b'"digesz"'), "its content is not what was written"),
         (told_otherwise, "its format version is 9; multilayer"),
-        (save({"parameters": np.ones(3)}), "it is no checkpoint of multilayer"),
+        (save({"parameters": np.ones(3)}), "it is not a multilayer checkpoint"),
     ]:
         (tmp_path / "checkpoint.safetensors").write_bytes(content)
         with pytest.raises(ModelFileError) as caught:

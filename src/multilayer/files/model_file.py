@@ -27,8 +27,8 @@ __all__ = ["load_model", "save_model"]
 FORMAT = Format("multilayer", "model file", ("3", "4", "5", "6"))
 STATE = "state."
 MAX_LAYERS = 10_000
-"""A limit, since a layer's objects take some kilobytes even if it has hardly any weights; of an
-ensemble, its members' layers count together."""
+"""The most hidden layers, summed over the members of an ensemble. A layer's objects take some
+kilobytes even if it has hardly any weights."""
 
 
 def save_model(path: str | os.PathLike[str], model: Any) -> None:
@@ -72,7 +72,7 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     net = model.net
     architecture = json.loads(net.architecture.to_json())
     members = {}
-    if isinstance(net, Ensemble):  # they differ in nothing but dropout
+    if isinstance(net, Ensemble):  # the members differ only in dropout
         del architecture["dropout"]
         dropouts = [member.dropout for member in net.architectures]
         members = {"members": {"dropout": dropouts, "mean_of": model.mean_of}}
@@ -109,7 +109,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If it is not a model file of this package, of another version, or damaged.
+        If it is not a model file of this package, has a version that cannot be read, or is damaged.
     """
     path = Path(path)
     if not path.is_file():
@@ -119,7 +119,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _assemble(container: Container) -> Model:
-    """Build the model; each array is read only after its shape is known to be right."""
+    """Build the model; each array is read only after its shape has been checked."""
     texts = container.texts
     dropouts, mean_of = None, "outputs"
     if "members" in texts:
@@ -149,7 +149,7 @@ def _assemble(container: Container) -> Model:
     others = container.names - {"parameters", *scaling, *(STATE + name for name in state)}
     if others:
         raise InvalidDataError(
-            f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
+            f"it holds arrays that no part of the model uses: {', '.join(sorted(others))}"
         )
     targets, inputs = _part(texts, "targets"), _part(texts, "inputs")
     if texts["format_version"] == "3":
@@ -164,25 +164,25 @@ def _assemble(container: Container) -> Model:
 
 
 def _architectures(values: Any, dropouts: Any) -> list[Architecture]:
-    """Return the architecture of each member, unless their layers would fill the memory.
+    """Return the architecture of each member; raise if they have too many layers for memory.
 
-    `dropouts` are those of an ensemble's members, which are no part of its `values`; None for a
-    single network.
+    `dropouts` is a list of the members' dropout, which an ensemble's `values` do not contain; None
+    for a single network.
     """
     if dropouts is None:
         members = [values]
     elif isinstance(values, dict) and isinstance(dropouts, list) and dropouts:
         members = [values | {"dropout": own} for own in dropouts]
     else:
-        raise InvalidDataError("must be a list of the dropout of each", "members")
+        raise InvalidDataError("must be a list of each member's dropout", "members")
     if (n_layers := _n_layers(values, len(members))) > MAX_LAYERS:
-        rule = f"must be at most {MAX_LAYERS:,} widths"
+        rule = f"must have at most {MAX_LAYERS:,} widths"
         raise InvalidDataError(rule, "hidden_features", got=f"{n_layers:,}")
     return [Architecture.from_dict(own) for own in members]
 
 
 def _n_layers(values: Any, n_members: int) -> int:
-    """Return the number of hidden layers, or of the members if they have none."""
+    """Return the number of hidden layers of all members; a member without any counts as one."""
     widths = values.get("hidden_features") if isinstance(values, dict) else None
     return max(len(widths) if isinstance(widths, list) else 0, 1) * max(n_members, 1)
 
@@ -203,7 +203,7 @@ def _to_json(name: str, part: Any) -> str:
         text = json.dumps(part, allow_nan=False)
         read_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"must go into JSON: {error}", name, "a model") from error
+        raise InvalidArgumentError(f"must fit into JSON: {error}", name, "a model") from error
     return text
 
 

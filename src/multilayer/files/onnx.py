@@ -1,4 +1,4 @@
-"""Export to ONNX: files from which other programs predict, checked before they appear."""
+"""Export to ONNX: files from which other programs can predict, checked before they appear."""
 
 import os
 import warnings
@@ -33,21 +33,21 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
 
     The file's input is ``X``, of shape (n_samples, in_features) and the network's type. For a
     table, each column is an input of shape (n_samples, 1) under its name: numbers in float64, NaN
-    if missing; dates likewise, in seconds since the start of 1970; categories as strings, written
+    if missing; dates likewise, in seconds since the start of 1970; categories as strings, spelled
     as in the model, empty if missing. Ignored columns are not inputs. The outputs are
 
-    - for classes or labels ``probabilities``, of shape (n_samples, n_classes);
-    - for several targets with classes ``probabilities_0``, ``probabilities_1``, …;
-    - for values ``values``, of shape (n_samples, n_values), in the targets' own units, in float64
+    - for classes or labels: ``probabilities``, of shape (n_samples, n_classes);
+    - for several targets with classes: ``probabilities_0``, ``probabilities_1``, …;
+    - for values: ``values``, of shape (n_samples, n_values), in the targets' own units, in float64
       if they are scaled;
-    - for a network without targets ``outputs``.
+    - for a network without targets: ``outputs``.
 
-    The metadata hold columns and classes as JSON. There is no dropout. An ensemble is one graph,
+    The metadata hold columns and classes as JSON. Dropout is left out. An ensemble is one graph,
     with batched products; its outputs are the mean over its members.
 
-    The file is written under a temporary name, and takes its own only if onnxruntime predicts from
-    it what the model predicts. A number may differ by 1e-5 times the largest absolute output in its
-    column of the sample; a probability, or another number in [0, 1], by 1e-5.
+    The file is written under a temporary name, and gets its own name only if onnxruntime predicts
+    from it what the model predicts. A number may differ by 1e-5 times the largest absolute output
+    in its column of the sample; a probability, or another number in [0, 1], by 1e-5.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
     Raises
     ------
     ExportError
-        If a number differs by more, or onnxruntime cannot run the file. There is no file then.
+        If a number differs by more, or onnxruntime cannot run the file. No file is written then.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If an activation has no ONNX form, the network exceeds ONNX's 2 GB, or the sample does not
         fit the model.
@@ -103,8 +103,8 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
         difference = _difference(_run(runtime, file.name, fed), model, expected)
         if difference > TOLERANCE:
             raise ExportError(
-                f"what was exported differs from the model by {difference:.1e} (allowed: "
-                f"{TOLERANCE:.0e}); no file was written"
+                f"the exported model's outputs differ from the model's by {difference:.1e} "
+                f"(allowed: {TOLERANCE:.0e}); no file was written"
             )
     return difference
 
@@ -113,17 +113,18 @@ def _check_exportable(model: Model) -> None:
     architecture = model.net.architecture
     if model.targets is not None and model.targets.kind not in TARGET_FORMS:
         raise InvalidArgumentError(
-            f"targets of kind {model.targets.kind!r} have no ONNX form; those that have: "
+            f"targets of kind {model.targets.kind!r} have no ONNX form; these kinds have one: "
             f"{', '.join(TARGET_FORMS)}"
         )
     for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
         if name not in FORMS:
             raise InvalidArgumentError(
-                f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
+                f"activation {name!r} has no ONNX form; these have one: {', '.join(FORMS)}"
             )
     if model.net.parameters.nbytes >= MAX_BYTES:
         raise InvalidArgumentError(
-            f"an ONNX file holds less than 2 GB; the parameters are {model.net.parameters.nbytes}"
+            "an ONNX file holds less than 2 GB; the parameters take "
+            f"{model.net.parameters.nbytes:,} bytes"
         )
 
 
@@ -149,7 +150,7 @@ def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
         found: list[Array] = session.run(None, fed)
     except Exception as error:  # its errors have no common base class
         raise ExportError(
-            f"onnxruntime cannot run what was exported, and no file was written: {error}"
+            f"onnxruntime cannot run the exported model, and no file was written: {error}"
         ) from error
     return found
 

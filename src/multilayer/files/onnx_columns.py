@@ -26,7 +26,7 @@ class ColumnForm(NamedTuple):
     dtype: np.dtype[Any]
     """The type of the file's input."""
     build: Callable[[Graph, Any], str]
-    """Adds the operations from it to the network's inputs, and returns their name."""
+    """Adds the operations that turn it into the network's inputs, and returns the inputs' name."""
     feed: Callable[[Any, Entries], Array]
     """Returns entries in the form that the file takes."""
     draw: Callable[[Any, int, Generator], Array]
@@ -34,14 +34,14 @@ class ColumnForm(NamedTuple):
 
 
 def _numeric(g: Graph, column: Numeric) -> str:
-    """Add a column of numbers in float64, where NaN is missing."""
+    """Add a column of numbers in float64, where NaN means missing."""
     x = column.name
     is_missing = g("IsNaN", x)
     return _with_missing(g, [_value(g, x, is_missing, column)], is_missing, column.has_missing)
 
 
 def _date(g: Graph, column: Date) -> str:
-    """Add a column of dates in seconds since 1970, where NaN is missing."""
+    """Add a column of dates in seconds since 1970, where NaN means missing."""
     x = column.name
     is_missing = g("IsNaN", x)
     inputs = [_value(g, x, is_missing, column)]
@@ -50,7 +50,7 @@ def _date(g: Graph, column: Date) -> str:
         period = CYCLES[cycle]
         place = g("Mod", x, np.array(period), fmod=1)
         if column.knots:
-            # Of times before 1970, the remainder is negative.
+            # For times before 1970, the remainder is negative.
             place = g("Where", g("Less", place, zero), g("Add", place, np.array(period)), place)
             place = g("Mul", place, np.array(PIECES[cycle] / period))
             inputs.append(g.cast(g("Where", is_missing, zero, place), np.float32))
@@ -63,7 +63,7 @@ def _date(g: Graph, column: Date) -> str:
 
 
 def _categorical(g: Graph, column: Categorical) -> str:
-    """Add a column of strings, where an empty one is missing."""
+    """Add a column of strings, where an empty one means missing."""
     names = [*column.categories, ""] if column.has_missing else [*column.categories]
     is_each = g.cast(g("Equal", column.name, np.array([names], dtype=object)), np.float32)
     if not column.is_embedded:
@@ -83,7 +83,7 @@ def _value(g: Graph, x: str, is_missing: str, column: Numeric | Date) -> str:
 
 
 def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str:
-    """Add r/√(1 + (r/3)²) of r = (x − median)/scale; 0 if missing."""
+    """Add r/√(1 + (r/3)²) for r = (x − median)/scale; 0 if missing."""
     one, three = np.array(1.0), np.array(3.0)
     if scale == 0:
         return g.cast(g("Mul", g.cast(is_missing, np.float64), np.array(0.0)), np.float32)
@@ -95,7 +95,7 @@ def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str
 
 
 def _with_missing(g: Graph, inputs: list[str], is_missing: str, has_missing: bool) -> str:
-    """Concatenate the inputs, with a last one for missing values if the column has it."""
+    """Concatenate the inputs, with a last one for missing values if the column has one."""
     if has_missing:
         inputs = [*inputs, g.cast(is_missing, np.float32)]
     return g("Concat", *inputs, axis=1) if len(inputs) > 1 else inputs[0]
@@ -106,7 +106,7 @@ def _names(column: Categorical, entries: Entries) -> Array:
     codes, names = entries.categories()
     places = column.places(names).tolist()
     own = [column.categories[p] if p >= 0 else n for p, n in zip(places, names, strict=True)]
-    return np.array([*own, ""], dtype=object)[codes]  # code −1 takes the last
+    return np.array([*own, ""], dtype=object)[codes]  # code −1 selects the last
 
 
 def _drawn(column: Numeric | Date, n: int, rng: Generator) -> Array:

@@ -1,4 +1,4 @@
-"""Graph: a list of ONNX operations; and the activations as such operations."""
+"""Graph: a list of ONNX operations; and the activations, built from such operations."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Graph:
     """A list of operations, each of which takes its inputs by name.
 
     Call it with an operation and its inputs to add the operation and get the name of the result. An
-    input is such a name, a number, which becomes a constant of the graph's type, or an array, which
+    input is a name, a number, which becomes a constant of the graph's type, or an array, which
     becomes a constant of its own type.
 
     Parameters
@@ -56,11 +56,11 @@ class Graph:
         return name
 
     def cast(self, x: str, dtype: npt.DTypeLike) -> str:
-        """Add a change of type."""
+        """Add a conversion to another type."""
         return self("Cast", x, dtype=np.dtype(dtype))
 
     def columns(self, x: str, start: int, stop: int) -> str:
-        """Add the choice of a range of entries along the last axis."""
+        """Add the selection of a range of entries along the last axis."""
         return self("Slice", x, *(np.array([bound]) for bound in (start, stop, -1)))
 
     def _constant(self, value: float | Array) -> str:
@@ -100,7 +100,7 @@ def _softplus(g: Graph, z: str) -> str:
 
 
 def _exp(g: Graph, z: str) -> str:
-    # One step below log(max), so that rounding takes no value beyond max.
+    # One step below log(max), so that no result rounds to infinity.
     largest = np.nextafter(np.log(np.finfo(g.dtype).max), g.dtype.type(0))
     return g("Exp", g("Min", z, float(largest)))
 
@@ -124,4 +124,4 @@ FORMS: dict[str, Callable[[Graph, str], str]] = {
     "log_softmax": lambda g, z: g("LogSoftmax", z, axis=-1),
     "exp": _exp,
 }
-"""The activations, made of operations that onnxruntime has in float32 and in float64."""
+"""The activations, built from operations that onnxruntime has in float32 and in float64."""

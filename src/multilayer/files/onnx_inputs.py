@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class InputForm(ABC):
-    """The ONNX form of one kind of inputs, those of a model."""
+    """The ONNX form of a model's inputs; each kind of inputs has a subclass."""
 
     inputs: Any
 
@@ -33,7 +33,7 @@ class InputForm(ABC):
 
     @abstractmethod
     def encode(self, g: Graph) -> str:
-        """Add the operations from the file's inputs to the network's, and return their name."""
+        """Add the operations from the file's inputs to the network's; return the latter's name."""
 
     @abstractmethod
     def read(self, X: Any) -> Any:
@@ -93,8 +93,8 @@ class ColumnsForm(InputForm):
         for column in self.columns:
             if column.kind not in COLUMN_FORMS:
                 raise InvalidArgumentError(
-                    f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
-                    f"have: {', '.join(COLUMN_FORMS)}"
+                    f"column {column.name!r} is {column.kind}, which has no ONNX form; these kinds "
+                    f"have one: {', '.join(COLUMN_FORMS)}"
                 )
 
     def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
@@ -145,6 +145,6 @@ def form_of(model: Model) -> InputForm:
     if kind not in INPUT_FORMS:
         known = ", ".join(INPUT_FORMS)
         raise InvalidArgumentError(
-            f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
+            f"inputs of kind {kind!r} have no ONNX form; these kinds have one: {known}"
         )
     return INPUT_FORMS[kind](model)

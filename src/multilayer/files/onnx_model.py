@@ -20,7 +20,7 @@ from multilayer.numpy.normalization import BatchNorm, LayerNorm
 __all__ = ["content_of"]
 
 OPSET = 19
-"""The first version of the operations, of 2023, that compares strings."""
+"""The first version of the operations that can compare strings, of 2023."""
 IR_VERSION = 9
 
 
@@ -73,9 +73,10 @@ def content_of(model: Model, inputs: InputForm) -> bytes:
 
 
 def _network(g: Graph, model: Model, x: str) -> str:
-    """Add the operations from the network's inputs to its outputs, and return their name.
+    """Add the operations from the network's inputs to its outputs; return the outputs' name.
 
-    Those of an ensemble compute arrays of shape (n_members, n_samples, width), and last their mean.
+    For an ensemble, they compute arrays of shape (n_members, n_samples, width), and at the end the
+    mean over the members.
     """
     architecture = model.net.architecture
     is_ensemble = isinstance(model.net, Ensemble)
@@ -124,7 +125,7 @@ def _embedding(g: Graph, layer: Layer, x: str) -> str:
         plain = g("Gather", x, np.array(layer.plain), axis=1)
         parts.append(g("Expand", plain, np.array([*K, 1, 1])) if K else plain)
     if numbers:
-        # All codes at once, each with zeros at its end if others are longer: one batched product.
+        # All numbers in one batched product: vectors of zeros fill up those with fewer pieces.
         places, pieces = np.array(numbers).T[:, :, np.newaxis]
         V = np.zeros((*K, len(numbers), pieces.max() + 1, width), g.dtype)
         for j, rows in enumerate(layer.rows[: len(numbers)]):
@@ -157,9 +158,9 @@ def _layer(g: Graph, layer: Layer, x: str) -> str:
 
 
 def _layers(g: Graph, layer: Layer, x: str) -> str:
-    """Add K layers, of which each has its own place along the first axis of x.
+    """Add K layers, one for each index along the first axis of x.
 
-    ONNX's normalisations take one scale for all, so these multiply by theirs afterwards.
+    ONNX's normalisations take one scale for all K, so each layer's own γ is multiplied afterwards.
     """
     if isinstance(layer, Affine):
         x = g("MatMul", x, np.ascontiguousarray(layer.W.mT))
@@ -176,7 +177,7 @@ def _layers(g: Graph, layer: Layer, x: str) -> str:
 
 
 def _outputs(g: Graph, model: Model, x: str) -> dict[str, tuple[np.dtype[Any], int]]:
-    """Add the meaning of the outputs; return the file's outputs with their types and widths."""
+    """Add the operations from the network's outputs to the file's; return the latter's ports."""
     if model.targets is not None:
         return TARGET_FORMS[model.targets.kind](g, model.targets, x)
     g("Identity", x, name="outputs")

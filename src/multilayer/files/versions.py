@@ -43,7 +43,7 @@ def _column(found: Any) -> Any:
 
 
 def _as_read(words: list[Any]) -> list[Any]:
-    """Return categories stripped of blanks, as tables are read now, if they stay distinct."""
+    """Return categories stripped of blanks, as tables are read now, unless two would agree."""
     new = [cleaned(word) if isinstance(word, str) else word for word in words]
     counts = Counter(map(str, new))
     return [own if counts[own] == 1 else word for own, word in zip(new, words, strict=True)]

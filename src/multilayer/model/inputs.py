@@ -159,7 +159,7 @@ class Numbers(Inputs):
         names: Sequence[str] | None = None,
     ) -> None:
         self.in_features = checks.integer(in_features, "in_features", "Numbers")
-        vector = partial(checks.vector, length=self.in_features, owner="Numbers", each="an input")
+        vector = partial(checks.vector, length=self.in_features, owner="Numbers", each="input")
         self.mean = None if mean is None else vector(mean, "mean")
         self.scale = None if scale is None else vector(scale, "scale")
         if self.scale is not None and (self.scale <= 0).any():
