@@ -131,4 +131,4 @@ def test_a_column_without_groups_to_compare_is_named(folder, tmp_path):
     assert result.exit_code == 0, result.output
     assert "column 'city' has no groups to compare" in json.loads(result.stdout)["notes"][-1]
     error = run(*run_it, "--group", "city").exception
-    assert str(error) == "--group of mlp evaluate must have two groups at least"
+    assert str(error) == "--group of mlp evaluate must have at least two groups"

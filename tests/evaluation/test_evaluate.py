@@ -249,7 +249,7 @@ def test_a_loss_that_is_not_registered_is_known_from_the_estimator_alone(tmp_pat
     reg.save(tmp_path / "m.safetensors")
     assert evaluate(tmp_path / "m.safetensors", X[40:], X[40:, 0]).main == "rmse"
     quantiles = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
-    with pytest.raises(InvalidArgumentError, match="must predict one value a sample"):
+    with pytest.raises(InvalidArgumentError, match="must predict one value per sample"):
         evaluate(quantiles, X[40:], X[40:, 0])
     information = {"history": {"settings": {"loss": {"name": "mine"}}}}
     classes = Model(MLP(Architecture(2, (), 3, output="softmax")), information=information)
@@ -342,14 +342,18 @@ def test_few_samples_have_no_peers_and_say_so(classifier):
 def test_what_cannot_be_judged_is_refused(classifier):
     X, y = people(60, 1)
     for wrong, kind, message in (
-        ({"y": y[:50]}, InvalidDataError, "must have 60 targets, as X has samples; got 50"),
-        ({"y": [None] * 60}, InvalidDataError, "must have two targets at least; got 0"),
+        ({"y": y[:50]}, InvalidDataError, "must have 60 targets, one per sample of X; got 50"),
+        ({"y": [None] * 60}, InvalidDataError, "must have at least two targets; got 0"),
         ({"y": np.zeros((60, 2))}, InvalidDataError, r"must be a vector, .* got shape \(60, 2\)"),
-        ({"y": [1] * 60}, InvalidDataError, "must hold some of the model's classes, a, b; got 1"),
+        (
+            {"y": [1] * 60},
+            InvalidDataError,
+            "must contain at least one of the model's classes, a, b; got 1",
+        ),
         ({"by": "plce"}, InvalidArgumentError, "did you mean 'place'"),
         ({"groups": "plce"}, InvalidArgumentError, "did you mean 'place'"),
-        ({"groups": [1] * 60}, InvalidDataError, "must have two groups at least"),
-        ({"groups": [1, 2]}, InvalidDataError, r"must have shape \(60,\), one group a sample"),
+        ({"groups": [1] * 60}, InvalidDataError, "must have at least two groups"),
+        ({"groups": [1, 2]}, InvalidDataError, r"must have shape \(60,\), one group per sample"),
         ({"model": 3}, InvalidTypeError, "must be a network, a Model or an MLP estimator; got int"),
         ({"X": X[["x"]]}, InvalidDataError, "missing: place"),
     ):
@@ -363,7 +367,7 @@ def test_several_targets_are_refused():
     with pytest.raises(InvalidArgumentError, match="must have one target; got 3 labels"):
         evaluate(labels, np.zeros((9, 2)), np.zeros(9))
     values = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2).fit(np.eye(4), np.eye(4))
-    with pytest.raises(InvalidArgumentError, match="must predict one value a sample"):
+    with pytest.raises(InvalidArgumentError, match="must predict one value per sample"):
         evaluate(values, np.eye(4), np.zeros(4))
 
 

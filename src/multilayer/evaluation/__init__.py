@@ -1,4 +1,4 @@
-"""Judge a model by new samples: metrics, intervals, simple models, calibration, worst groups."""
+"""Judge a model on new samples: metrics, intervals, simple models, calibration, worst groups."""
 
 from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.evaluate import evaluate

@@ -1,4 +1,4 @@
-"""Intervals by the bootstrap."""
+"""Confidence intervals by the bootstrap."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,16 +14,16 @@ Array = npt.NDArray[Any]
 
 CONFIDENCE = 0.95
 N_RESAMPLES = 1_000
-"""The ends of a 95 % interval of normal values are then known to about a tenth of a deviation."""
+"""Enough to know the ends of a 95 % interval of normal values to a tenth of a deviation."""
 MOST_DRAWS = 3 * 10**7
-"""Of many samples there are fewer resamples, which is some seconds, but 200 at least."""
+"""The most draws, a few seconds' work: many samples get fewer resamples, but at least 200."""
 FEWEST_RESAMPLES = 200
 PIECE = 2**17
 """How many weights are drawn at a time, so that they stay in the cache."""
 
 
 class Estimate(NamedTuple):
-    """A value with its interval of confidence, both None where they are not defined."""
+    """A value with its confidence interval; None where they are not defined."""
 
     value: float | None
     low: float | None = None
@@ -38,12 +38,13 @@ def estimates(
     *,
     cost: int = 1,
 ) -> dict[str, Estimate]:
-    r"""Return measures of samples, each with the percentile interval of the bootstrap.
+    r"""Return measures of samples, each with its bootstrap percentile interval.
 
-    A resample draws n samples with replacement; the interval of 95 % lies between the quantiles
-    0.025 and 0.975 of a measure's values on 1,000 resamples (Efron & Tibshirani 1993, chapter 13),
-    or on fewer, but at least 200, of more than 30,000 samples. All measures see the same resamples.
-    If all samples are right, all resamples are: the interval then has no width, and says nothing.
+    A resample draws n samples with replacement; the 95 % interval lies between the quantiles 0.025
+    and 0.975 of a measure's values on 1,000 resamples (Efron & Tibshirani 1993, chapter 13). For
+    more than 30,000 samples there are fewer resamples, but at least 200. All measures see the same
+    resamples. If all samples are predicted correctly, so are all resamples: the interval then has
+    no width, and says nothing.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def estimates(
         The group of each sample as a number from 0; a resample then draws whole groups.
     seed : int
     cost : int
-        About how many measures there are that sort all samples; of more, there are fewer resamples,
-        as of more samples.
+        About how many of the measures sort all samples; a higher cost means fewer resamples, just
+        as more samples do.
 
     Examples
     --------
@@ -84,13 +85,14 @@ def estimates(
 
 
 def _weights(n_samples: int, groups: Array | None, seed: int, cost: int) -> Iterator[Array]:
-    """Yield how often each sample is drawn, of shape (n_samples, n_resamples), piece by piece."""
+    """Yield how often each sample is drawn, in pieces of shape (n_samples, n_resamples)."""
     rng = np.random.default_rng(seed)
     n_units = n_samples if groups is None else int(groups.max()) + 1
     left = min(N_RESAMPLES, max(MOST_DRAWS // (n_samples * cost), FEWEST_RESAMPLES))
     while left:
         size = min(left, max(PIECE // n_samples, 1))
-        drawn = rng.integers(n_units, size=(size, n_units))  # in this order, whatever the size
+        # Resample by resample, so that the size of a piece does not change what is drawn.
+        drawn = rng.integers(n_units, size=(size, n_units))
         places = drawn * size + np.arange(size)[:, None]
         counts = np.bincount(places.ravel(), minlength=n_units * size).reshape(n_units, size)
         weight = counts.astype(np.float64)

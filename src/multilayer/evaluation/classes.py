@@ -1,4 +1,4 @@
-"""How the prediction of classes is judged."""
+"""How predicted classes are judged."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ __all__ = ["ClassificationTask"]
 Array = npt.NDArray[Any]
 
 MOST_CLASSES = 20
-"""Of more classes there is no confusion matrix."""
+"""For more classes, there is no confusion matrix."""
 
 
 class ClassificationTask(Task):
-    """One of several classes for each sample, predicted by probabilities.
+    """The task of predicting one of several classes for each sample, by probabilities.
 
-    Classes that the model does not know have probability 0: its predictions are wrong there.
+    A class that the model does not know has probability 0, so its samples are always wrong.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ class ClassificationTask(Task):
     known : array of shape (n_classes,)
         The model's classes.
     smallest : float
-        Probabilities below count as this in the log loss, which would be infinite at 0.
+        Lower probabilities are raised to this in the log loss, which would be infinite at 0.
 
     Attributes
     ----------
     classes : list
-        The model's classes, then those that it does not know.
+        The model's classes, followed by those that it does not know.
     n_known : int
         The number of the model's classes.
     """
@@ -58,7 +58,7 @@ class ClassificationTask(Task):
         self.n_known = len(places)
         found = y.tolist()
         if places.keys().isdisjoint(found):
-            rule = f"must hold some of the model's classes, {listed(places)}"
+            rule = f"must contain at least one of the model's classes, {listed(places)}"
             raise InvalidDataError(rule, "y", got=repr(found[0]))
         for each in sorted(set(found) - places.keys(), key=str):
             places[each] = len(places)
@@ -154,13 +154,13 @@ class ClassificationTask(Task):
         return p[np.arange(len(p)), self.y]
 
     def _squares(self, p: Array) -> Array:
-        """Return each sample's Brier score: (p − y)² of two classes, the sum over more."""
+        """Return each sample's Brier score: (p − y)² for two classes, its sum over more classes."""
         if len(self.classes) == 2:
             return np.square(1 - self._of_truth(p))
         return np.square(p).sum(axis=1) - 2 * self._of_truth(p) + 1
 
     def _area(self, p: Array) -> Measure:
-        """Return the area under the ROC curve: of each class against the rest, the mean."""
+        """Return the area under the ROC curve, averaged over the classes if there are many."""
         if len(self.classes) == 2:
             return area(self.y == 1, p[:, 1])
         each = [area(self.y == k, p[:, k]) for k in np.unique(self.y)]

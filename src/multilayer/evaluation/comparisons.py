@@ -1,4 +1,4 @@
-"""What a model's predictions are compared with: simple models, and each other."""
+"""Compare a model's predictions with those of simple models, and between groups of samples."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ Array = npt.NDArray[Any]
 def simple_models(
     task: Task, model: Model, samples: Samples, seed: int, notes: list[str]
 ) -> dict[str, Array]:
-    """Return the predictions of simple models by name."""
+    """Return the predictions of simple models by name; add a note if one cannot be fitted."""
     folds = folds_of(task, samples.groups, seed)
     if not folds:
-        notes.append("too few samples to fit a baseline and a linear model to five folds")
+        notes.append("too few samples to fit a baseline and a linear model in five folds")
         return {}
     found = {"baseline": baseline(task, folds)}
     try:
@@ -36,7 +36,7 @@ def simple_models(
 
 
 def _features(model: Model, X: Any) -> Array:
-    """Return inputs for a linear model: a table's columns as such, or standardised numbers."""
+    """Return inputs for a linear model: a table's encoded columns, or standardised numbers."""
     if isinstance(model.inputs, Columns):
         table = model.inputs.read(X)
         return Columns.of(table, _kinds(model.inputs, table)).encode(table)[:]
@@ -46,7 +46,7 @@ def _features(model: Model, X: Any) -> Array:
 
 
 def _kinds(columns: Columns, table: Table) -> dict[str, str]:
-    """Return the kinds that the model has found the columns to be of."""
+    """Return the kind of each column, as the model knows it."""
     return {c.name: c.kind for c in columns.columns if c.input_names and c.name in table.columns}
 
 
@@ -58,21 +58,21 @@ def compared(
     samples: Samples,
     by: str | None,
 ) -> list[Slice]:
-    """Return the slices of the table's columns, or of one, compared."""
+    """Return the compared slices of all of the table's columns, or of the column `by`."""
     table, groups = samples.table, samples.groups
     if table is None:
         return []
     kinds = _kinds(model.inputs, table) if isinstance(model.inputs, Columns) else {}
     names = [by] if by is not None else [n for n in table.columns if n != samples.grouped_by]
     if by is not None and by == samples.grouped_by:
-        groups = None  # the question is about these groups, not about others like them
+        groups = None  # the question is about these very groups, not about others like them
         kinds[by] = "categorical"
     parts = []
     for name in names:
         own = table.select([name])
         try:
             columns = Columns.of(own, {n: kind for n, kind in kinds.items() if n == name})
-        except MultilayerError:  # nothing to learn from it, as from identifiers
+        except MultilayerError:  # there is nothing to learn from it, as in identifiers
             if by is None:
                 continue
             columns = Columns.of(own, {name: "categorical"})

@@ -1,4 +1,4 @@
-"""evaluate: judge a model by new samples."""
+"""evaluate: judge a model on new samples."""
 
 import warnings
 from typing import Any
@@ -29,33 +29,35 @@ Array = npt.NDArray[Any]
 def evaluate(
     model: Any, X: Any, y: Any, *, groups: Any = None, by: str | None = None, seed: int = 0
 ) -> Evaluation:
-    """Judge a model by samples that it was not trained on.
+    """Judge a model on samples that it was not trained on.
 
-    The metrics fit the model's targets and the loss it was trained with: log loss, accuracy,
-    balanced accuracy, area under the ROC curve (of more than two classes the mean of each against
-    the rest) and Brier score of classes; errors and R² of values, with the Poisson deviance of
-    rates, and the pinball loss and coverage of quantiles. Each has a 95 % interval: see `Estimate`.
+    The metrics fit the model's targets and the loss it was trained with. For classes, they are the
+    log loss, accuracy, balanced accuracy, area under the ROC curve (for more than two classes, the
+    mean of each against the rest) and Brier score; for values, errors and R², with the Poisson
+    deviance for rates, and the pinball loss and coverage for quantiles. Each has a 95 % interval:
+    see `Estimate`.
 
     The model is compared with the best constant prediction and with a linear model. These are
     fitted to the same samples by 5-fold cross-validation, so they know the new samples'
-    distribution, which the model may not; a model that is not better is hardly of use here.
+    distribution, which the model may not; a model that is no better than they are is of little use.
 
-    Classes that the model does not know count as errors. In the log loss, probabilities below the
-    resolution of the network's numbers count as that.
+    Samples of classes that the model does not know count as errors. In the log loss, probabilities
+    below the resolution of the network's numbers are raised to it.
 
     Parameters
     ----------
     model : Model, MLP, Ensemble, estimator or path
-        With one target. The classes of a network without targets are its output numbers.
+        A model with one target. The classes of a network that records none are the numbers of its
+        outputs.
     X : array or table of shape (n_samples, in_features)
         A table may have further columns.
     y : array of shape (n_samples,)
-        The targets; samples where it is None or NaN are left out.
+        The targets; samples whose target is None or NaN are left out.
     groups : str or array of shape (n_samples,), optional
-        Samples of one group, such as a patient, belong together: resamples and folds take whole
-        groups. An array, or the name of a column.
+        The group of each sample, such as a patient, or the column of X that holds it. Samples of
+        one group belong together: resamples and folds take whole groups.
     by : str, optional
-        A column, by whose values alone samples are compared. By default it is each column.
+        The only column of X by whose values samples are compared; by default, all columns are used.
     seed : int
         The seed of resamples and folds.
 
@@ -66,7 +68,7 @@ def evaluate(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError, ModelFileError
-        If there is no network in `model`, it has several targets, or the samples do not suit it.
+        If `model` contains no network or has several targets, or the samples do not fit it.
 
     Examples
     --------
@@ -86,16 +88,16 @@ def evaluate(
     samples = samples_of(X, y, groups, found)
     if by is not None:
         if samples.table is None:
-            raise InvalidArgumentError("needs a table with names of columns", "by", OWNER)
+            raise InvalidArgumentError("needs a table with named columns", "by", OWNER)
         Names("by", samples.table.columns).check(by, OWNER)
     task, predicted = judged(found, samples.X, samples.y, model)
     notes: list[str] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TableWarning)  # the model's columns have said it
+        warnings.simplefilter("ignore", TableWarning)  # the model's columns have already warned
         peers = simple_models(task, found, samples, seed, notes)
         slices = compared(task, predicted, peers.get("linear"), found, samples, by)
     if by is not None and not slices:
-        notes.append(f"column {by!r} has no groups to compare, of {LEAST} rows at least each")
+        notes.append(f"column {by!r} has no groups to compare: each needs at least {LEAST} rows")
     measures = task.measures(predicted) | {"bias": task.bias_of(predicted)}
     for peer, others in peers.items():
         own = task.measures(others)[task.main]

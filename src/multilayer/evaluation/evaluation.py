@@ -1,4 +1,4 @@
-"""Evaluation: what a model is worth on new samples, for people and programs."""
+"""Evaluation: how well a model does on new samples, for people and programs."""
 
 import io
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ class Evaluation:
     n_without_target : int
         The number of samples that were left out.
     n_groups : int or None
-        The number of groups, which are drawn as a whole.
+        The number of groups, which resamples draw as a whole; None without groups.
     metrics : dict of str to Estimate
-        The model's measures, with their intervals of 95 %.
+        The model's measures, with their 95 % intervals.
     main : str
         The metric by which the model is compared with simple ones; lower is better.
     width : float or None
@@ -48,9 +48,10 @@ class Evaluation:
     calibration : Calibration
     classes : tuple of ClassScore
     confusion : list of list of int or None
-        For each true class the number of samples predicted as each; None of many classes.
+        For each true class, the number of samples predicted as each class; None for values, and for
+        more than 20 classes.
     error : str
-        What slices are compared by.
+        The error by which slices are compared.
     slices : tuple of Slice
         The groups of samples compared with all others, the worst first.
     notes : tuple of str
@@ -76,7 +77,7 @@ class Evaluation:
 
     @property
     def worst(self) -> tuple[Slice, ...]:
-        """The slices that are worse than the other samples, beyond chance."""
+        """The slices that are worse than the other samples by more than chance."""
         return tuple(each for each in self.slices if each.is_worse)
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Evaluation:
         from rich.text import Text
 
         for part in self._report():
-            # As it is: what is in brackets in a name is no style.
+            # As plain text: brackets in a name are not markup.
             yield Text(printable(part)) if isinstance(part, str) else part
 
     def _report(self) -> Iterator[Any]:

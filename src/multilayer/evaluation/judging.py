@@ -1,4 +1,4 @@
-"""What a model predicts, and how that is judged."""
+"""What a model predicts, and the task that judges it."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ Array = npt.NDArray[Any]
 
 
 def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Array]:
-    """Return how the targets are judged, and the predictions for them.
+    """Return the task that judges predictions of `y`, and the model's predictions.
 
-    `given` is what the model comes from, such as an estimator.
+    `given` is the object that the model comes from, such as an estimator.
     """
     outputs, targets = model(X), model.targets
     if not np.isfinite(outputs).all():
@@ -30,7 +30,7 @@ def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Arr
     if targets is None or targets.task == "regression":
         try:
             loss = loss_of_model(model, OWNER, given=given)
-        except InvalidArgumentError:  # a loss of one's own, which is not registered here
+        except InvalidArgumentError:  # a user's own loss, which is not registered here
             of_output = loss_of_output(model.net.architecture.output)
             loss = of_output if targets is None else SquaredError()
         loss = loss or loss_of_data(y, model.net.architecture.out_features)
@@ -46,10 +46,10 @@ def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Arr
 
 
 def _values(predicted: Array, y: Array, loss: Loss) -> tuple[Task, Array]:
-    """Return how targets that are values are judged, and the predictions, with one row for each."""
+    """Return the task that judges predicted values, and the predictions, one row per sample."""
     predicted = predicted.reshape(len(y), -1).astype(np.float64)
     if predicted.shape[1] != loss.n_each:
-        rule = "must predict one value a sample, or quantiles of a recorded loss"
+        rule = "must predict one value per sample, or the quantiles of a recorded loss"
         raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
-    y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it
+    y = np.array(y.tolist()) if y.dtype == object else y  # it contained None
     return RegressionTask(checks.finite_array(y, "y", np.float64), loss), predicted

@@ -1,4 +1,4 @@
-"""The linear model that others are compared with."""
+"""The linear model with which others are compared."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ N_ITERATIONS = 100
 
 
 def linear_model(task: str) -> Any:
-    """Return scikit-learn's logistic regression for classification, ridge regression for values.
+    """Return scikit-learn's logistic regression for classification, else its ridge regression.
 
-    A hundred iterations are a rough fit, which will do for a comparison.
+    A hundred iterations give a rough fit, which is enough for a comparison.
     """
     from sklearn.linear_model import LogisticRegression, Ridge
 

@@ -1,7 +1,7 @@
 """Measures of predictions, as functions of the samples' weights.
 
-A resample of the bootstrap draws each sample some number of times. As a weight, this number makes a
-measure of the resample out of the same function, and of many resamples at once.
+A bootstrap resample draws each sample some number of times. With these numbers as weights, one
+function measures the samples themselves, a resample, or many resamples at once.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ __all__ = ["Measure", "area", "mean", "mean_recall", "median", "r_squared", "roo
 
 Array = npt.NDArray[Any]
 Measure = Callable[[Array], Array]
-"""From weights of shape (n_samples, n_resamples) to values of shape (n_resamples,); NaN where it is
-not defined."""
+"""A function from weights of shape (n_samples, n_resamples) to values of shape (n_resamples,), NaN
+where the measure is not defined."""
 
 
 def mean(values: Array) -> Measure:
@@ -42,7 +42,7 @@ def median(values: Array) -> Measure:
     def of(weight: Array) -> Array:
         count = np.cumsum(weight[order], axis=0)
         low, high = (count[-1] - 1) // 2, count[-1] // 2
-        # The first one whose count exceeds a position, from 0, holds it.
+        # The value at a position, counted from 0, is the first whose count exceeds it.
         places = [(count <= position).sum(axis=0) for position in (low, high)]
         return ranked[places].mean(axis=0)
 
@@ -51,7 +51,7 @@ def median(values: Array) -> Measure:
 
 def r_squared(y: Array, predicted: Array) -> Measure:
     r"""Return :math:`1 - \sum_i w_i (y_i - ŷ_i)^2 / \sum_i w_i (y_i - \bar y)^2` as a measure."""
-    centred = y - y.mean()  # so that the variance below is no difference of large numbers
+    centred = y - y.mean()  # else the variance below is a difference of large numbers
     squares, moments = np.square(y - predicted), np.stack([centred, np.square(centred)])
 
     def of(weight: Array) -> Array:
@@ -64,9 +64,9 @@ def r_squared(y: Array, predicted: Array) -> Measure:
 
 
 def mean_recall(truth: Array, is_right: Array) -> Measure:
-    """Return the mean of the classes' recalls, which is the balanced accuracy, as a measure.
+    """Return the balanced accuracy, which is the mean recall of the classes, as a measure.
 
-    Classes that do not occur in a resample do not count.
+    Classes that do not occur in a resample are left out of its mean.
     """
     order = np.argsort(truth, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(truth[order]) != 0])
@@ -84,12 +84,12 @@ def mean_recall(truth: Array, is_right: Array) -> Measure:
 def area(happened: Array, score: Array) -> Measure:
     """Return the area under the ROC curve as a measure.
 
-    It is the probability that an event has a higher score than one that did not happen; ties count
-    one half (Hanley & McNeil 1982). NaN if all samples of a resample are alike.
+    It is the probability that a sample with the event has a higher score than one without it; ties
+    count one half (Hanley & McNeil 1982). It is NaN if a resample has samples of one kind only.
     """
     order = np.argsort(score, kind="stable")
     ranked, yes = score[order], np.flatnonzero(happened[order])
-    # The samples before the equals of an event, and up to the last one of them.
+    # For each event, the number of samples with a lower score, and with a lower or equal one.
     first, last = (np.searchsorted(ranked, ranked[yes], side) for side in ("left", "right"))
     first_yes, last_yes = (np.searchsorted(yes, own) for own in (first, last))
 
@@ -97,7 +97,7 @@ def area(happened: Array, score: Array) -> Measure:
         weight = weight[order]
         own = weight[yes]
         count, of_events = _counted(weight), _counted(own)
-        # Twice the weight of what did not happen below each event, with half of its equals.
+        # Twice the weight of the samples without the event below each event, and half of its ties.
         below = count[first] + count[last] - of_events[first_yes] - of_events[last_yes]
         n_yes = of_events[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,7 +107,7 @@ def area(happened: Array, score: Array) -> Measure:
 
 
 def _counted(weight: Array) -> Array:
-    """Return the sums of the weights before each sample, and of all, of shape (n + 1, …)."""
+    """Return the sum of the weights before each sample, and the total, of shape (n + 1, …)."""
     count = np.zeros((len(weight) + 1, weight.shape[1]))
     np.cumsum(weight, axis=0, out=count[1:])
     return count

@@ -1,4 +1,4 @@
-"""Predictions against what was observed, in bins; and the expected calibration error."""
+"""Compare predictions with observations in bins, and measure the expected calibration error."""
 
 import math
 from typing import NamedTuple, Self
@@ -14,7 +14,7 @@ N_BINS = 10
 
 
 class Reliability(NamedTuple):
-    """The mean prediction and the mean of what was observed, in bins of samples.
+    """The mean prediction and the mean observation in bins of samples.
 
     Examples
     --------
@@ -30,11 +30,11 @@ class Reliability(NamedTuple):
     predicted: Array
     """The mean prediction in each bin; NaN if it is empty."""
     observed: Array
-    """The mean of what was observed: of events, how often they happened."""
+    """The mean observation in each bin: for an event, how often it happened."""
 
     @classmethod
     def of_probabilities(cls, p: Array, happened: Array, n_bins: int = N_BINS) -> Self:
-        """Return the bins of equal width of the probabilities of an event.
+        """Return bins of equal width for the probabilities of an event.
 
         Parameters
         ----------
@@ -49,7 +49,7 @@ class Reliability(NamedTuple):
 
     @classmethod
     def of_values(cls, predicted: Array, y: Array, n_bins: int = N_BINS) -> Self:
-        """Return bins of equal numbers of samples, by the predicted values.
+        """Return bins of the predicted values, with equal numbers of samples.
 
         Equal predictions share a bin, so there may be fewer bins.
         """
@@ -75,7 +75,7 @@ class Reliability(NamedTuple):
 
     @property
     def by_chance(self) -> float:
-        r"""About the error that correct probabilities would have in so few samples.
+        r"""The approximate error that correct probabilities would have with as few samples.
 
         The frequency in a bin is roughly normal around the mean probability :math:`\bar p_b`, with
         variance :math:`s_b^2 = \bar p_b (1 - \bar p_b)/n_b`, and its mean absolute deviation is

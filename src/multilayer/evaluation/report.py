@@ -31,13 +31,13 @@ LABELS = {
 }
 SHARES = ("accuracy", "balanced_accuracy", "coverage")
 OF_ONE = ("auc", "brier", "r2")
-"""At most about 1, whatever the targets."""
+"""Metrics of about 1 at most, whatever the targets are."""
 N_SLICES = 5
 N_BY = 20
-"""The number of slices of one column."""
+"""The most slices shown if all are of one column."""
 N_CLASSES = 20
 N_LETTERS, PADDING = 60, 6
-"""A confusion matrix of wider columns does not fit into a terminal."""
+"""A wider confusion matrix does not fit into a terminal."""
 
 
 def metrics(title: str, own: Mapping[str, Estimate], peers: Mapping[str, Peer]) -> Grid:
@@ -57,7 +57,7 @@ def lines_of(peers: Mapping[str, Peer], main: str) -> Iterator[str]:
     label = LABELS[main]
     for name, peer in peers.items():
         gain = peer.gain
-        verdict = f"the model's {label} may as well be the same"
+        verdict = f"the model's {label} is not significantly different"
         if gain.low is not None and gain.low > 0:
             verdict = f"the model's {label} is lower"
         elif gain.value is not None and gain.high is not None and gain.high < 0:
@@ -72,7 +72,7 @@ def _interval(found: Estimate, shown: Any) -> str:
 
 
 def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> Iterator[Any]:
-    """Yield how each class is predicted, and as which."""
+    """Yield a table of how each class is predicted, and notes on what it leaves out."""
     grid = Grid("class")
     for name in ("rows", "predicted", "precision", "recall"):
         grid.add_column(name, justify="right")
@@ -96,7 +96,7 @@ def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> 
 
 
 def calibration(found: Calibration) -> Iterator[Any]:
-    """Yield predictions against what was observed, and what it means."""
+    """Yield a table of predictions and observations, and what it means."""
     is_level = found.of.startswith("level")
     shown = share if found.error is not None or is_level else number
     grid = Grid(title="calibration", title_justify="left")
@@ -117,7 +117,7 @@ def calibration(found: Calibration) -> Iterator[Any]:
 
 
 def slices(found: Sequence[Slice], error: str, *, are_shares: bool) -> Iterator[Any]:
-    """Yield the groups that are worse than the others; of a single column, all of its groups."""
+    """Yield a table of the worst groups, or of all groups of a single column, and a summary."""
     if not found:
         return
     n_columns, worse = len({each.column for each in found}), [s for s in found if s.is_worse]
@@ -144,5 +144,5 @@ def slices(found: Sequence[Slice], error: str, *, are_shares: bool) -> Iterator[
 
 
 def _plain(text: str, style: str = "") -> Text:
-    """Return a text as it is: what is in brackets is no style."""
+    """Return a text without markup: brackets in it are not read as a style."""
     return Text(printable(text), style=style)

@@ -15,7 +15,7 @@ class Peer:
     Attributes
     ----------
     what : str
-        What it is.
+        A short description, such as ``"logistic regression"``.
     metrics : dict of str to float or None
     gain : Estimate
         By how much the evaluated model is better, in `Evaluation.main`.
@@ -28,7 +28,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Predictions in bins against what was observed.
+    """Predictions and observations in bins.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Calibration:
     meaning : str
         The bias in a sentence.
     error, by_chance : float or None
-        The expected calibration error of probabilities, and about what it would be if they were
+        The expected calibration error of probabilities, and its approximate value if they were
         correct; None for values.
     """
 
@@ -65,7 +65,7 @@ class ClassScore:
     n_predicted : int
         The number of samples for which the class is predicted.
     precision, recall : float or None
-        None if there are no such samples.
+        None if no sample is predicted as the class, or no sample is of the class.
     is_known : bool
         Whether the model knows the class; if not, all its samples count as errors.
     """

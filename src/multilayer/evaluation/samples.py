@@ -1,4 +1,4 @@
-"""Samples as they are given to `evaluate`."""
+"""The samples that are given to `evaluate`."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -29,9 +29,9 @@ class Samples(NamedTuple):
     table: Table | None
     """All columns; None if they have no names."""
     groups: Array | None
-    """The group of each sample as a number from 0."""
+    """The group of each sample as a number from 0; None without groups."""
     grouped_by: str | None
-    """The column of the groups."""
+    """The column that holds the groups, if one does."""
     n_without_target: int
 
 
@@ -41,38 +41,39 @@ def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If they do not suit the model, or each other.
+        If they do not fit the model or each other.
     """
     y = checks.array(y, "y", OWNER)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        rule = "must be a vector, one target a sample"
+        rule = "must be a vector, one target per sample"
         raise InvalidDataError(rule, "y", OWNER, got=f"shape {y.shape}")
     table = _table_of(X, model)
     if table is None:
         X = X if hasattr(X, "shape") else checks.array(X, "X", OWNER)
     n = X.shape[0] if table is None else len(table)
     if n != len(y):
-        raise InvalidDataError(f"must have {n} targets, as X has samples", "y", OWNER, got=len(y))
+        rule = f"must have {n} targets, one per sample of X"
+        raise InvalidDataError(rule, "y", OWNER, got=len(y))
     codes, column = _codes(groups, table, n)
     kept = np.flatnonzero(are_there(y))
     if len(kept) < 2:
-        raise InvalidDataError("must have two targets at least", "y", OWNER, got=len(kept))
+        raise InvalidDataError("must have at least two targets", "y", OWNER, got=len(kept))
     if len(kept) < n:
         y, codes = y[kept], None if codes is None else codes[kept]
         X, table = (X[kept], None) if table is None else (X, table.take(kept))
     if codes is not None:
         names, codes = np.unique(codes, return_inverse=True)
         if len(names) < 2:
-            raise InvalidDataError("must have two groups at least", "groups", OWNER)
+            raise InvalidDataError("must have at least two groups", "groups", OWNER)
     if table is not None:
         X = model.inputs.from_table(model.inputs.columns_of(table), [])
     return Samples(X, y, table, codes, column, n - len(y))
 
 
 def _table_of(X: Any, model: Model) -> Table | None:
-    """Return samples as a table if their columns have names."""
+    """Return the samples as a table, or None if their columns have no names."""
     if not (isinstance(X, (Table, Mapping)) or hasattr(X, "columns")):
         return None
     return read_table(X).without(model.inputs.missing)
@@ -86,7 +87,7 @@ def are_there(y: Array) -> Array:
 
 
 def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str | None]:
-    """Return the group of each sample as a number, and the name of the column."""
+    """Return the group of each sample as a number, and the column that holds it, if one does."""
     if groups is None:
         return None, None
     if isinstance(groups, str):
@@ -95,9 +96,10 @@ def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str 
             raise InvalidArgumentError(rule, "groups", OWNER, got=repr(groups))
         name = Names("groups", table.columns).check(groups, OWNER)
         codes, _ = table[name].categories()
-        return np.where(codes < 0, -1 - np.arange(n), codes), name  # each without one is its own
+        # A sample without a group is a group of its own.
+        return np.where(codes < 0, -1 - np.arange(n), codes), name
     found = checks.array(groups, "groups", OWNER)
     if found.shape != (n,):
-        rule = f"must have shape ({n},), one group a sample"
+        rule = f"must have shape ({n},), one group per sample"
         raise InvalidDataError(rule, "groups", OWNER, got=found.shape)
     return np.unique(found, return_inverse=True)[1], None

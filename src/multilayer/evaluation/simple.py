@@ -17,14 +17,14 @@ Array = npt.NDArray[Any]
 N_FOLDS = 5
 LEAST_PER_FOLD = 4
 MOST_PRODUCTS = 2 * 10**8
-"""A linear model is fitted to so many rows that an iteration takes this many products at most."""
+"""The most products in an iteration of a linear model, which limits the rows it is fitted to."""
 LEAST_ROWS = 1_000
 
 
 def folds_of(task: Task, groups: Array | None, seed: int) -> list[Split]:
-    """Return the rows to fit to and the rows to predict, five times; none if there are too few.
+    """Return five pairs of rows to fit and rows to predict; none if there are too few rows.
 
-    Groups are not divided, and classes are divided evenly.
+    Groups stay whole, and classes are divided evenly.
     """
     n, strata = len(task.y), task.strata()
     n_units = n if groups is None else len(np.unique(groups))
@@ -38,17 +38,17 @@ def folds_of(task: Task, groups: Array | None, seed: int) -> list[Split]:
 
 
 def baseline(task: Task, folds: list[Split]) -> Array:
-    """Return for each row the prediction without inputs that suits the other folds best."""
+    """Return, for each row, the constant prediction that suits the other folds best."""
     return _predicted(task, folds, lambda train, _: task.baseline_of(task.y[train]))
 
 
 def linear(task: Task, x: Any, folds: list[Split], seed: int) -> Array:
-    """Return for each row the prediction of a linear model fitted to the other folds.
+    """Return, for each row, the prediction of a linear model fitted to the other folds.
 
     Raises
     ------
     ValueError
-        If it would take too long.
+        If the fit would take too long.
     """
     rng = np.random.default_rng(seed)
     most = MOST_PRODUCTS // (x.shape[1] * task.n_outputs())

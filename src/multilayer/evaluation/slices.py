@@ -15,14 +15,14 @@ __all__ = ["LEAST", "Slice", "parts_of", "slices"]
 Array = npt.NDArray[Any]
 
 LEAST = 30
-"""Fewer samples are no slice, nor are those that leave fewer."""
+"""The fewest samples of a slice, and of the rest."""
 LEAST_GROUPS = 5
 FEW_VALUES = 8
-"""Numbers with so few values are slices of one value each, and others of a quarter of the rows."""
+"""With at most this many values, a numeric column has a slice per value, else one per quarter."""
 
 
 class Slice(NamedTuple):
-    """The error in the samples that have a value of a column."""
+    """The error in the samples that share a value of a column, or a range of values."""
 
     column: str
     value: str
@@ -30,18 +30,18 @@ class Slice(NamedTuple):
     error: float
     """The mean error in the slice."""
     low: float
-    """Its interval, which holds for all slices at once with 95 %."""
+    """The ends of its interval; all slices' intervals hold at once with 95 % confidence."""
     high: float
     rest: float
     """The mean error in all other samples."""
     p_value: float
-    """The probability that any slice is so much worse by chance."""
+    """The probability that any slice would be this much worse by chance."""
     linear: float | None = None
     """The mean error of a linear model in the slice: it shows whether these samples are hard."""
 
     @property
     def is_worse(self) -> bool:
-        """Whether the slice is worse than the rest, beyond chance."""
+        """Whether the slice is worse than the rest by more than chance."""
         return self.p_value < 1 - CONFIDENCE
 
 
@@ -51,18 +51,18 @@ def slices(
     groups: Array | None = None,
     linear: Array | None = None,
 ) -> list[Slice]:
-    r"""Return the slices, those that are worse than the rest beyond chance first.
+    r"""Return the slices; those that are worse than the rest by more than chance come first.
 
-    The means in a slice S and in the rest R differ by chance with the variance
+    By chance, the means in a slice S and in the rest R differ with the variance
 
     .. math:: s^2 = \sum_{A \in \{S, R\}} \frac{1}{n_A^2}
               \sum_g \Bigl(\sum_{i \in g \cap A} (e_i - \bar e_A)\Bigr)^2,
 
-    where g are groups of samples, or single samples; or with that of equal variances, if it is
-    larger, as it is if a slice has nothing but errors. The difference divided by s has about
-    Student's t distribution with as many degrees of freedom as the slice has groups, less one. The
-    one-sided p-value is multiplied by the number of slices (Bonferroni), which holds however they
-    overlap.
+    where g are the groups of samples, or single samples. The variance under equal variances in S
+    and R replaces it if it is larger, as it is for a slice with nothing but errors. The difference
+    divided by s approximately follows Student's t distribution, with one degree of freedom less
+    than the slice has groups. The one-sided p-value is multiplied by the number of slices
+    (Bonferroni), which is valid however they overlap.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def _squared_deviation(residuals: Array, groups: Array) -> float:
 def parts_of(
     table: Table, columns: Columns, groups: Array | None = None
 ) -> Iterator[tuple[str, str, Array]]:
-    """Yield column, value and rows of each slice that is large enough, in the order of values.
+    """Yield the column, value and rows of each slice that is large enough, in order of values.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def parts_of(
     columns : Columns
         The columns to divide by, with their kinds.
     groups : array of shape (n_samples,), optional
-        A slice must have samples of several of them.
+        The group of each sample as a number; a slice must have samples of at least five groups.
     """
     for column in columns.columns:
         entries = table[column.name]
@@ -148,7 +148,7 @@ def parts_of(
 
 
 def _quarters(values: Array, shown: Callable[[float], str]) -> tuple[Array, list[str]]:
-    """Return the quarter of each number, −1 if missing, and their names; of few values, each."""
+    """Return the quarter of each number (its value if there are few), −1 if missing; and names."""
     codes = np.full(len(values), -1)
     present = ~np.isnan(values)
     own = values[present]

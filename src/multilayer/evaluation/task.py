@@ -1,4 +1,4 @@
-"""Task: how predictions of a kind of target are judged."""
+"""Task: how predictions of one kind of target are judged."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -30,13 +30,13 @@ class Task(ABC):
     main : str
         The measure by which models are compared; lower is better.
     error : str
-        What `errors` are.
+        What `errors` returns, in words.
     bias : str
-        What `bias_of` measures.
+        What `bias_of` measures, in words.
     calibration : str
-        What the bins of `reliability` hold.
+        What the bins of `reliability` hold, in words.
     baseline, linear : str
-        The simple models.
+        Short descriptions of the simple models.
     y : array of shape (n_samples,)
         The targets: positions of classes, or values.
     """
@@ -66,14 +66,14 @@ class Task(ABC):
 
     @abstractmethod
     def reliability(self, predicted: Array) -> Reliability:
-        """Return predictions in bins, against what was observed."""
+        """Return predictions and observations in bins."""
 
     @abstractmethod
     def meaning(self, predicted: Array, bias: Estimate) -> str:
-        """Return the bias in a sentence; it has a value and an interval."""
+        """Return a sentence about `bias`, which must have a value and an interval."""
 
     def scores(self, predicted: Array) -> tuple[tuple[ClassScore, ...], list[list[int]] | None]:
-        """Return how each class is predicted, and the confusion matrix; of values there is none."""
+        """Return how each class is predicted, and the confusion matrix; neither for values."""
         return (), None
 
     @abstractmethod
@@ -85,9 +85,9 @@ class Task(ABC):
         """Return the predictions of a linear model, fitted to x and y, for new samples."""
 
     def n_outputs(self) -> int:
-        """Return how many outputs a linear model has, by which its time is estimated."""
+        """Return how many outputs a linear model has; its time is estimated from them."""
         return 1
 
     def strata(self) -> Array | None:
-        """Return what is to be alike in all folds."""
+        """Return the class of each sample, to be divided evenly among folds; None for values."""
         return None

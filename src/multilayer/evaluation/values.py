@@ -1,4 +1,4 @@
-"""How the prediction of values is judged."""
+"""How predicted values are judged."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ Array = npt.NDArray[Any]
 
 N_ITERATIONS = 300
 TINY = float(np.finfo(np.float32).tiny)
-"""A rate may have rounded to 0, whose deviance would be infinite."""
+"""The lowest rate; the deviance of a rate that has rounded to 0 would be infinite."""
 
 
 class RegressionTask(Task):
-    """A real value for each sample, predicted by a number or by quantiles.
+    """The task of predicting a real value for each sample, by a number or by quantiles.
 
     The measures follow the loss that the model was trained with: the Poisson deviance for rates,
-    the pinball loss and the coverage for quantiles, and else errors and R².
+    the pinball loss and the coverage for quantiles, and errors and R² for a number or the median.
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ class RegressionTask(Task):
     levels : tuple of float
         The quantiles' levels; () if a number is predicted.
     middle : int or None
-        The column of predictions that is the value itself; None if there are quantiles without the
-        median.
+        The column of the predicted number or median; None for quantiles without the median.
     width : float or None
         The share of samples that should lie between the outer quantiles.
     """

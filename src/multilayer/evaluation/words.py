@@ -1,4 +1,4 @@
-"""What an evaluation says in words."""
+"""The numbers and sentences of an evaluation's report."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ __all__ = ["decimal", "number", "sentence", "share"]
 
 
 def number(value: float | None) -> str:
-    """Return a number to read, with about four digits; – for None.
+    """Return a number as text with about four digits; – for None.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def number(value: float | None) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """Return a number around 1 to read, with four decimals; – for None."""
+    """Return a number of about 1 as text with four decimals; – for None."""
     return "–" if value is None else f"{value:z.4f}"
 
 
@@ -41,16 +41,16 @@ def sentence(
     shown: Callable[[float | None], str],
     why: str,
 ) -> str:
-    """Return in a sentence whether a bias is above 0, below, or neither by more than chance.
+    """Return a sentence that says whether a bias is above or below 0 by more than chance.
 
     Parameters
     ----------
     subject : str
-        With the verb, such as ``"The quantile is"``.
+        The subject and the verb, such as ``"The quantile is"``.
     bias : Estimate
-        With its interval.
+        The bias and its interval.
     words : tuple of str
-        What it is if the bias is above 0, and below.
+        The adjectives for a bias above 0, and below.
     shown : callable
         Returns a number as text.
     why : str
