@@ -420,14 +420,14 @@ def test_lbfgs_has_no_learning_rate_to_judge(digits, network):
         (
             {"history": [1.0]},
             InvalidTypeError,
-            "history of diagnose must be a History, or a mapping of names to a number an epoch; "
+            "history of diagnose must be a History, or a mapping of names to one number per epoch; "
             "got list",
         ),
         (
             {"history": {"train_loss": ["much"]}},
             InvalidTypeError,
-            "history of diagnose must hold a number an epoch; could not convert string to float: "
-            "'much'",
+            "history of diagnose must hold one number per epoch; could not convert string to "
+            "float: 'much'",
         ),
         (
             {"validation": 0.2},

@@ -1,4 +1,4 @@
-"""The doctor: examines a network with a sample of its data, and reports what is wrong."""
+"""The doctor: examine a network with a sample of its data, and report what is wrong."""
 
 from multilayer.doctor.diagnose import diagnose
 from multilayer.doctor.diagnosis import Diagnosis

@@ -13,7 +13,7 @@ __all__ = ["class_imbalance"]
 RARE = 5.0
 """A class is rare if the most frequent one has this many times its samples."""
 LEAST = 10
-"""Fewer samples of a class give too uncertain a recall: ± 0.3 with ten."""
+"""With fewer samples of a class, its recall is too uncertain: ± 0.3 with ten."""
 MISSED = 1 / 3
 """Recall of a rare class as a fraction of the accuracy. Lower recall is normal: a rare class is
 harder to learn, and where it overlaps a frequent class, the frequent one is the likelier answer.

@@ -22,10 +22,10 @@ ALIKE = 1e-6
 """Smaller differences between probabilities are rounding: float32 resolves logits of size 10 to
 1e-6."""
 ERROR, WRONG_ERROR = 0.1, 0.2
-"""Error beyond chance: predictions with 90 % confidence are right 80 % of the time, or 70 %.
+"""Error in excess of chance: predictions with 90 % confidence are right 80 % of the time, or 70 %.
 Networks that stop early or use a penalty are often underconfident by half of that."""
 STANDARD_DEVIATIONS = 3.0
-"""Standard deviations of the error that correct probabilities have by chance."""
+"""Excess in standard deviations of the error that correct probabilities have by chance."""
 
 
 class Calibration(NamedTuple):
@@ -80,9 +80,9 @@ def calibration(p: Array, happened: Array) -> Calibration:
 def miscalibrated(case: Case) -> Iterator[Finding]:
     """Find probabilities whose error is large and not due to chance.
 
-    On its training samples a healthy network may look underconfident: its answers are right more
-    often there than elsewhere. So without validation samples, it counts as underconfident only if
-    simple models are right much more often on new samples.
+    On its training samples, a healthy network may look underconfident, since its answers are right
+    more often there than elsewhere. So without validation samples, it is reported as underconfident
+    only if simple models are right on new samples much more often than its probabilities claim.
     """
     answers = _answers(case.held_out, case.loss)
     if answers is None:
@@ -120,7 +120,8 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
 def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
     """Return the probability of each answer and whether it was right; None for other tasks.
 
-    For classes, the answer is the most likely one; for labels, each has its own answer, yes or no.
+    For classes, the answer is the most likely class; for labels, each label has an answer, yes or
+    no.
     """
     if loss.task == "multilabel":
         p = OUTPUTS["sigmoid"].forward(sample.logits)

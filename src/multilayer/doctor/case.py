@@ -1,4 +1,4 @@
-"""Case: everything that the checks need, measured once."""
+"""Case: everything that the checks need, measured once for all of them."""
 
 import math
 from collections.abc import Mapping, Sized
@@ -32,8 +32,8 @@ __all__ = ["Case", "Sample", "history_values", "look", "sample_of"]
 Array = npt.NDArray[Any]
 
 MAX_SAMPLES = 4_000
-"""Larger data sets are sampled at even spacing, so that a diagnosis takes seconds. With this many,
-a share of one half is known to ± 1.6 % (two standard errors)."""
+"""Larger data sets are sampled at even spacing, so that a diagnosis takes seconds. With this many
+samples, a share of one half is known to ± 1.6 % (two standard errors)."""
 
 
 class Sample(NamedTuple):
@@ -102,8 +102,8 @@ class Case:
     @property
     def range_test(self) -> RangeTest | None:
         """The range test of a new network; None if there is no rate or the test cannot start."""
-        # Before Python 3.12, functools.cached_property holds a lock for the seconds this takes;
-        # a process forked in the meantime would wait for it forever.
+        # Not functools.cached_property: before Python 3.12, it holds a lock for the seconds that
+        # this takes, and a process forked in the meantime would wait for it forever.
         if not self._range_tests:
             self._range_tests.append(self._test_rates())
         return self._range_tests[0]
@@ -124,7 +124,7 @@ class Case:
                 rng=rng,
             )
         except (DivergenceError, InvalidDataError):
-            # Badly scaled samples, which other checks find, or a single one with batch norm.
+            # Badly scaled samples, which other checks find, or a single sample with batch norm.
             return None
 
 
@@ -199,7 +199,7 @@ def history_values(history: Any) -> dict[str, Array]:
         If it is not a mapping of names to numbers.
     """
     if not isinstance(history, Mapping):
-        rule = "must be a History, or a mapping of names to a number an epoch"
+        rule = "must be a History, or a mapping of names to one number per epoch"
         raise InvalidTypeError(rule, "history", "diagnose", got=type(history).__name__)
     try:
         return {
@@ -207,5 +207,5 @@ def history_values(history: Any) -> dict[str, Array]:
             for name, column in history.items()
         }
     except (TypeError, ValueError) as error:
-        rule = f"must hold a number an epoch; {error}"
+        rule = f"must hold one number per epoch; {error}"
         raise InvalidTypeError(rule, "history", "diagnose") from error

@@ -78,20 +78,21 @@ def diagnose(
     ----------
     net_or_estimator : MLP, Ensemble, estimator, Model or Pipeline
         A network of either engine; a fitted estimator; what `multilayer.load` returns; or a
-        scikit-learn pipeline that ends in one of these. Of an ensemble, each network is examined,
-        and what half of them have is reported; of an estimator for tables, also its `findings_`.
+        scikit-learn pipeline that ends in one of these. In an ensemble, each network is examined,
+        and a finding is reported if at least half of them have it. For an estimator for tables, its
+        `findings_` are reported too.
     X : array of shape (n_samples, in_features)
         Training samples, or some of them, in the form the model takes for prediction. If there are
         more than 4,000, that many are used, evenly spaced.
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets.
     loss : str or Loss, optional
-        The training loss, if neither the history nor the estimator contains it. By default the
-        loss that belongs to the output's link function. For the output ``"identity"``:
+        The training loss, if neither the history nor the estimator contains it. By default, it is
+        the loss that belongs to the output's link function; for the output ``"identity"``,
         cross-entropy for integer labels and several outputs, otherwise the squared error.
     history : History or mapping of str to sequence of float, optional
-        What `fit` returned, or at least ``train_loss``; without it the learning rate is not judged.
-        By default the history of the estimator or the model file.
+        What `fit` returned, or at least ``train_loss``; by default, the history of the estimator or
+        the model file. Without it, and without `optimizer`, the learning rate is not judged.
     validation : tuple (X, y), optional
         Samples that were not used for training. Without them, and without a validation loss in the
         history, overfitting is not judged.
@@ -150,9 +151,9 @@ def _is_warning(finding: Finding) -> bool:
 
 
 def _of_members(each: Sequence[Diagnosis]) -> Iterator[Finding]:
-    """Yield what was found in members, once, with the evidence of the first that it was found in.
+    """Yield each finding of at least half of the members, with the evidence of the first of them.
 
-    What is true of a few alone has little effect on the mean.
+    A problem of fewer members has little effect on their mean.
     """
     found: dict[str, list[Finding]] = {}
     for diagnosis in each:

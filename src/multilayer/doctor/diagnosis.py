@@ -18,7 +18,7 @@ __all__ = ["Diagnosis"]
 WIDTH = 88
 """Characters in a line of plain text."""
 COLOURS = {"wrong": "#D55E00", "warning": "#0072B2"}
-"""Two that colour-blind readers can tell apart (Okabe & Ito 2008); the text says it too."""
+"""Colours that colour-blind readers can tell apart (Okabe & Ito 2008); the text says it too."""
 STYLES = {"wrong": "bold red", "warning": "yellow"}
 
 

@@ -44,7 +44,7 @@ class Finding:
 
     @classmethod
     def from_dict(cls, found: Any) -> Self | None:
-        """Return what `to_dict` described; None if it describes no finding, as a file may not."""
+        """Return the finding that `to_dict` described; None if `found` does not describe one."""
         if not isinstance(found, dict):
             return None
         texts: dict[str, Any] = {

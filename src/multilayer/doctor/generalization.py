@@ -18,25 +18,25 @@ from multilayer.doctor.measures import (
 __all__ = ["chance_level", "overfitting", "underfitting"]
 
 LEARNED = 0.02
-"""A network that has learned something is below the baseline's loss by at least this fraction of
-it. Rounding, label smoothing and the last batch account for less. A network this far above it is
-worse than the baseline."""
+"""A network that has learned something has a loss at least this fraction below the baseline's.
+Rounding, label smoothing and the last batch account for less. A network whose loss is this fraction
+above the baseline's is worse than the baseline."""
 STANDARD_ERRORS = 3.0
 """A difference of shares counts if chance rarely produces it (normal, two-sided: once in 370)."""
 GAP = 0.3
 """Validation loss minus training loss, as a fraction of the baseline's loss; in regression, the
 difference in R². Any network that is large enough does better on its training samples: by a fifth
-on a thousand images of ten digits, all of them right. With a history alone, the same limit holds
-for the last validation loss minus the lowest."""
+on a thousand images of ten digits, even if it predicts all of them correctly. With a history alone,
+the same limit holds for the last validation loss minus the lowest."""
 BEHIND = {"classification": 0.08, "multilabel": 0.08, "regression": 0.15}
-"""Accuracy or R² of the simple model on new samples, minus the network's on its own samples."""
+"""Accuracy or R² of the simple model on new samples, minus the network's on training samples."""
 
 
 def chance_level(case: Case) -> Iterator[Finding]:
     """Find a loss that is no better than the baseline's, the best constant answer.
 
-    A network that is right more often than the baseline has learned something, whatever its loss:
-    the loss also depends on how sure it is.
+    A network that is right more often than the baseline has learned something, whatever its loss,
+    since the loss also depends on how sure the network is.
     """
     sample, loss = case.training, case.loss
     baseline = constant_answer(case, sample)
@@ -65,8 +65,8 @@ def chance_level(case: Case) -> Iterator[Finding]:
 def overfitting(case: Case) -> Iterator[Finding]:
     """Find a loss that is much higher on validation samples, or has risen there.
 
-    The loss shows it, not the accuracy: a network trained until every sample is right becomes sure
-    of what it does not know, even if it is not wrong more often.
+    The loss shows overfitting, the accuracy may not: a network trained until every training sample
+    is right becomes too sure of its answers, even if it is not wrong more often.
     """
     evidence: dict[str, float] = {}
     is_useless = False
@@ -116,7 +116,7 @@ def _error(case: Case, share: float) -> float:
 
 
 def underfitting(case: Case) -> Iterator[Finding]:
-    """Find a network that does worse on its own samples than a simple model does on new ones."""
+    """Find a network that does worse on its training samples than a simple model on new ones."""
     own = score(case.training, case.loss)
     simple = simple_scores(case)
     if math.isnan(own) or not simple:

@@ -20,11 +20,12 @@ EXPLODED = 1 / VANISHED
 def gradient_sizes(case: Case) -> dict[str, float]:
     r"""Return the root mean square of ‖∂ℓ/∂z‖ over samples, for each layer.
 
-    Each sample counts by itself: at the end of training, the mean gradient is near 0 in any layer.
+    The samples' gradients are not averaged first: at the end of training, their mean is near 0 in
+    any layer.
     """
     n_samples = len(case.training)
     return {
-        # observe returns gradients of the mean loss
+        # `observe` returns gradients of the mean loss, which are smaller by a factor of n_samples.
         layer.name: n_samples * float(np.sqrt((dz * dz).sum(axis=1).mean()))
         for layer, dz in zip(case.layers, case.dz, strict=True)
     }

@@ -1,4 +1,4 @@
-"""What can be said of a training by what was recorded of it, without the network."""
+"""Findings from what was recorded during a training run, without the network."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,16 +20,16 @@ def findings_of(
 ) -> list[Finding]:
     """Return the findings, those of severity ``"wrong"`` first.
 
-    They are fewer than those of `diagnose`, which examines the network itself.
+    `diagnose`, which examines the network itself, can find more.
 
     Parameters
     ----------
     losses : sequence of float or None
         The training loss of each epoch, or of some, evenly spaced; None if it was not finite.
     dead, saturated : mapping of str to float
-        The share of such units in each layer.
+        The share of dead or saturated units in each layer.
     has_diverged : bool
-        Whether a loss that was not finite has ended the training.
+        Whether the training run ended because the loss was not finite.
 
     Examples
     --------

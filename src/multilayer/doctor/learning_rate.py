@@ -17,13 +17,13 @@ Array = npt.NDArray[Any]
 LEAST_EPOCHS = 8
 """Fewer epochs do not show where the loss is heading."""
 JUMP, JUMPS = 0.05, 0.2
-"""Random batches do not explain a rise by this fraction of the first epoch's loss, nor that it
-happens in this share of epochs. At the end of a good training, the loss jumps by more of itself but
-by less of the first loss."""
+"""Random batches do not explain a last loss this fraction above the first epoch's, nor rises by
+this fraction of it in this share of epochs. Late in a good training run, jumps are larger relative
+to the loss itself, but small relative to the first loss."""
 STRAIGHT = 0.7
 """Decrease of the loss in the second half of the epochs, as a fraction of that in the first half.
-Near its end, training slows down: an exponential over n time constants has e^(−n/2), so above 0.7
-not even one has passed."""
+Near its end, training slows down: for exponential decay over n time constants, the fraction is
+e^(−n/2), so above 0.7 not even one time constant has passed."""
 UNFINISHED = 0.5
 """Fraction of the first loss, or of the baseline's, that remains if training ended too soon."""
 FALLS = 0.9
@@ -36,7 +36,8 @@ optimizers that adapt their steps, work well with a hundredth."""
 def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     """Find a training loss that diverged, ended above its start or jumped up and down.
 
-    If there is no history, or its loss did so, also find a rate at which the range test diverges.
+    If there is no history, or its loss behaved in this way, also compare the learning rate with the
+    one at which the range test diverges.
     """
     if not case.takes_steps:
         return
@@ -47,20 +48,20 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
         if test is not None and rate >= test.diverged_at:
             evidence |= {"learning rate": rate, "diverges at": test.diverged_at}
         elif test is not None and rate < test.suggestion and np.isfinite(losses).all():
-            evidence = {}  # dropout or small batches make the loss jump, not the rate
+            evidence = {}  # not the rate: dropout or small batches make the loss jump
     if evidence:
         yield _too_high(evidence | _suggestion(case))
 
 
 def too_high_by(losses: Array) -> Iterator[Finding]:
-    """Find the same by the training losses alone; a rise, once there are enough of them."""
+    """Find the same from the training losses alone; a rise only after enough epochs."""
     is_known = len(losses) >= LEAST_EPOCHS or not np.isfinite(losses).all()
     if is_known and (evidence := _restless(losses)):
         yield _too_high(evidence)
 
 
 def _restless(losses: Array) -> dict[str, float]:
-    """Return how a training loss diverged, rose or jumped; empty if it did not."""
+    """Return evidence that a training loss diverged, rose or jumped; empty if it did not."""
     if not np.isfinite(losses).all():
         return {"epochs that diverged": int((~np.isfinite(losses)).sum())}
     if len(losses) > 1 and losses[0] > 0:
@@ -122,7 +123,7 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
 
 
 def _falls_straight(losses: Array) -> bool:
-    """Return whether a loss falls steadily, nearly as fast at the end, and is still high."""
+    """Return whether a loss falls steadily, hardly slows down, and is still high."""
     if not np.isfinite(losses).all() or losses[0] <= 0 or losses[-1] < UNFINISHED * losses[0]:
         return False
     middle = len(losses) // 2

@@ -15,20 +15,20 @@ from multilayer.numpy import Loss
 __all__ = ["link_applied_twice"]
 
 PROBABILITIES = ("softmax", "sigmoid")
-"""Outputs that are not logits. Log-probabilities may count as such: their softmax gives the
-probabilities."""
+"""Outputs that are not logits. Log-probabilities are not among them, since they can serve as
+logits: their softmax gives the probabilities."""
 LEAST_OF_PERFECT = 0.1
-"""The loss of perfect outputs may be this fraction of the baseline's, since label smoothing adds a
-little."""
+"""The loss of perfect outputs may be up to this fraction of the baseline's, since label smoothing
+adds a little."""
 NEAR, APART = 0.1, 2.0
-"""The history's loss comes from probabilities used as logits if it is within a tenth of what they
-would give, and at least twice what the logits give."""
+"""The history's loss comes from probabilities used as logits if it is within a tenth of the loss
+that these give, and at least twice the loss that the logits give."""
 ROUNDING = 1e-4
 """Rounding error in the sum of a row of float32 probabilities."""
 
 
 def link_applied_twice(case: Case) -> Iterator[Finding]:
-    """Find a loss, a history or inputs that show that probabilities were used as logits."""
+    """Find signs in the loss, the history or the inputs that probabilities were used as logits."""
     for evidence, meaning in (_by_loss(case), _by_history(case), _by_inputs(case)):
         if evidence:
             yield Finding(

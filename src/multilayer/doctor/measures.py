@@ -1,4 +1,4 @@
-"""Scores of a network, and of simpler models to compare it with."""
+"""Scores of a network, and of simple models to compare it with."""
 
 import math
 from typing import Any
@@ -25,10 +25,10 @@ RIDGE = 1e-3
 """λ as a fraction of n: small enough to shrink the fit very little, large enough for columns that
 depend on each other or are nonzero in a single sample."""
 LEAST_SAMPLES = 10
-"""With fewer samples, the others do not predict the one that is left out."""
+"""With fewer samples, the others cannot predict the one that is left out."""
 N_NEIGHBOURS = 5
 MAX_NEIGHBOURS_SAMPLES = 1_000
-"""With this many, all pairwise distances take some milliseconds."""
+"""With this many samples, all pairwise distances take a few milliseconds."""
 
 
 def rightness(sample: Sample, loss: Loss) -> Array | None:
@@ -59,7 +59,7 @@ def _r_squared(y: Array, predicted: Array) -> float:
 
 
 def constant_answer(case: Case, sample: Sample) -> Sample | None:
-    """Return the sample with the best constant answer for each row; None if unknown."""
+    """Return `sample` with the best constant answer as every prediction; None if unknown."""
     width = case.net.architecture.out_features
     constant = case.loss.best_constant(sample.targets, width, np.ones(len(sample)))
     if constant is None:
@@ -95,12 +95,12 @@ def linear_score(case: Case) -> float:
     r"""Return the leave-one-out score of a linear fit to the inputs; NaN if there is none.
 
     The fit is least squares with a small penalty λ on the weights of the standardised columns. Its
-    prediction for a sample it was not fitted to follows from the fit to all samples:
+    prediction for a sample that is left out follows from the fit to all samples:
 
     .. math:: y_i - \hat y_{-i} = \frac{y_i - \hat y_i}{1 - h_i}, \qquad
               h_i = \frac1n + x_i^⊤ (X^⊤ X + λI)^{-1} x_i,
 
-    with :math:`h_i` the leverage (Hastie et al. 2009, eq. 7.64). It measures performance on new
+    with the leverage :math:`h_i` (Hastie et al. 2009, eq. 7.64). It measures performance on new
     samples, so a network that fits its training samples scores higher.
     """
     sample = case.training
@@ -109,7 +109,7 @@ def linear_score(case: Case) -> float:
         return math.nan
     spread = sample.X.std(axis=0)
     X = (sample.X - sample.X.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    if X.shape[1] > len(X):  # the fit depends on X Xᵀ only; Rᵀ of Xᵀ = QR has the same
+    if X.shape[1] > len(X):  # the fit depends only on X Xᵀ, which equals RᵀR for Xᵀ = QR
         X = np.linalg.qr(X.T).R.T
     inverse = np.linalg.inv(X.T @ X + RIDGE * len(X) * np.eye(X.shape[1]))
     fitted = y.mean(axis=0) + X @ (inverse @ (X.T @ (y - y.mean(axis=0))))

@@ -1,4 +1,4 @@
-"""Patient: whatever was given to `diagnose`, as a model of the engine from scratch."""
+"""Patient: the object given to `diagnose`, as a model of the engine from scratch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ class Patient(NamedTuple):
     loss: Loss | None
     """The training loss; None if unknown."""
     prepare: Callable[[Any], Any]
-    """The steps of a pipeline before the model."""
+    """Applies the steps of a pipeline that come before the model."""
     history: Any
     """The metrics of each epoch, by name."""
     settings: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Patient(NamedTuple):
 
 
 def network_of(given: Any) -> Any:
-    """Return the network, or the ensemble, of either engine, that was given to `diagnose`.
+    """Return the network or ensemble, of either engine, that was given to `diagnose`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def members_of(given: Any) -> list[Any]:
     recorded = model.information.get("history")
     each: list[Any] = []
     for k, member in enumerate(model.members):
-        if isinstance(recorded, list) and k < len(recorded):  # its own
+        if isinstance(recorded, list) and k < len(recorded):  # one history per member
             member = replace(member, information=model.information | {"history": recorded[k]})
         each.append(member)
     if last is given:
@@ -82,7 +82,7 @@ def members_of(given: Any) -> list[Any]:
 
 
 def findings_of_fit(given: Any) -> list[Finding]:
-    """Return what the fit of an estimator for tables found, from it or its file."""
+    """Return the findings of an estimator for tables at `fit`, from the estimator or its file."""
     model = model_in(_last(given))
     assert model is not None
     recorded = model.information.get("findings")

@@ -24,7 +24,7 @@ SMALL = 0.01
 def unscaled_inputs(case: Case) -> Iterator[Finding]:
     """Find columns much larger than 1, or inputs that are all much smaller.
 
-    Positions and categories, which become vectors, have a scale of their own.
+    Embedded inputs are left out: positions and categories have a scale of their own.
     """
     columns = np.arange(case.net.architecture.in_features)
     if (found := case.net.architecture.embeddings) is not None:
@@ -67,7 +67,7 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
         severity_of(largest > WRONG_LARGE or largest < SMALL**2),
         {"mean": float(values.mean()), "standard deviation": float(values.std())},
         "The targets are far from mean 0 and standard deviation 1, where a network's outputs "
-        "start: training spends its steps on the scale, or the gradients are out of scale.",
+        "start: training spends its steps on the scale, or the gradients have the wrong scale.",
         "Train on (y − mean)/std and undo it when predicting: MLPRegressor(scale_targets=True), or "
         "sklearn.compose.TransformedTargetRegressor.",
     )

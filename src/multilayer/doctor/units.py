@@ -15,8 +15,8 @@ Array = npt.NDArray[Any]
 
 SHARE, WRONG_SHARE = 0.5, 0.8
 """Share of a layer's units. Good relu networks, with a penalty and more units than they need, lose
-up to a third of a layer. With half of them gone, the network is not the one that was designed; with
-four fifths gone, hardly anything passes."""
+up to a third of a layer. With half of the units gone, the network is not the one that was designed;
+with four fifths gone, hardly anything passes."""
 
 
 def dead_units(case: Case) -> Iterator[Finding]:
@@ -63,10 +63,10 @@ def saturated_by(shares: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict[str, float]:
-    """Return the share of such units in each layer.
+    """Return the share of units in each layer for which `are_so` holds.
 
-    `two_sided` selects the layers, by the shape of their activation. `are_so` takes slopes of
-    shape (n_samples, n_units) and returns whether each unit counts.
+    `two_sided` selects the layers by the shape of their activation. `are_so` takes slopes of shape
+    (n_samples, n_units) and returns a boolean for each unit.
     """
     return {
         layer: float(are_so(slope).mean())

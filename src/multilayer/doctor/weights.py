@@ -13,14 +13,14 @@ __all__ = ["initializer_misfit", "non_finite_weights"]
 
 SHRUNK, GROWN = 1e-2, 50.0
 """Spread of the last hidden layer's outputs over samples, as a fraction of the first layer's. Good
-weights keep it near 1 at any depth (He et al. 2015, section 2.2); PyTorch's default with relu has
-0.4 per layer, so five hidden layers still pass."""
+weights keep it near 1 at any depth (He et al. 2015, section 2.2). With PyTorch's default and relu,
+it falls by a factor of 0.4 per layer, so five hidden layers still pass."""
 ALIKE = 1e-6
 """Smaller differences between units, as a fraction of the largest weight, are rounding."""
 
 
 def non_finite_weights(net: Any) -> Iterator[Finding]:
-    """Find weights that are infinite or NaN, which would make all measurements so.
+    """Find weights that are infinite or NaN; all other measurements would be meaningless.
 
     Parameters
     ----------
