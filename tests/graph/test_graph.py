@@ -337,8 +337,8 @@ def test_neither_network_nor_tensor(given):
     with pytest.raises(InvalidTypeError) as caught:
         graph(given)
     assert str(caught.value) == (
-        "net_or_tensor of graph must be an MLP of either engine or a tensor (of any other module, "
-        f"its output: graph(module(X), module=module)); got {type(given).__name__}"
+        "net_or_tensor of graph must be an MLP of either engine or a tensor (for any other module, "
+        f"pass its output: graph(module(X), module=module)); got {type(given).__name__}"
     )
 
 

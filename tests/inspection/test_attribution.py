@@ -182,7 +182,7 @@ class TestWhatItTakes:
     ("settings", "error", "message"),
     [
         ({"output": 3}, InvalidArgumentError, "output of integrated_gradients must be a number "
-         "from 0 to 2, or 7 of them, one a sample; got 3"),
+         "from 0 to 2, or 7 of them, one per sample; got 3"),
         ({"output": [0, 1]}, InvalidArgumentError, "got [0, 1]"),
         ({"output": 0.5}, InvalidArgumentError, "got 0.5"),
         ({"baseline": np.zeros(3)}, InvalidDataError, "baseline of integrated_gradients must be a "
@@ -204,7 +204,7 @@ def test_what_has_no_gradient_in_plain_numbers_is_refused():
     table = {"size": X[:, 0], "kind": np.array(["a", "b"] * 3 + ["a"])}
     clf = MLPClassifier((4,), columns="auto", max_iter=2, random_state=0).fit(table, table["kind"])
     for model, error, message in (
-        (clf, InvalidArgumentError, "must take numbers as they are, or scaled"),
+        (clf, InvalidArgumentError, "must take plain or scaled numbers"),
         (Ensemble(Architecture(4, (3,), 2), 2), InvalidTypeError, "must be one network"),
         (lambda X: X, InvalidTypeError, "must be a network, a Model or an MLP estimator"),
         (network(4, 3, 2, embeddings=Embeddings([(0, 2)])), InvalidDataError, "not be embedded"),

@@ -111,7 +111,7 @@ def test_each_parameter_has_an_effect():
             {"net": MLPRegressor()},
             InvalidTypeError,
             "net of lr_finder must be a network, such as multilayer.numpy.MLP; got MLPRegressor(): "
-            "give its network_, and y as the loss takes it",
+            "pass its network_, and y as the loss takes it",
         ),
         (
             {"smallest": 0},
@@ -137,7 +137,7 @@ def test_each_parameter_has_an_effect():
         (
             {"y": np.full(64, 1e200)},
             DivergenceError,
-            "the loss of lr_finder is not finite at the first step already: scale the samples",
+            "the loss of lr_finder is not finite even at the first step: scale the samples",
         ),
     ],
 )

@@ -203,7 +203,7 @@ def three_classes():
         (lambda: deepfool(Model(network(4, 1), Values(1)), X), InvalidArgumentError,
          "got a Model of Values"),
         (lambda: deepfool(Model(network(4, 1, output="sigmoid"), Classes(np.array(["a"]))), X),
-         InvalidArgumentError, "must tell two classes apart at least; got one, a"),
+         InvalidArgumentError, "must distinguish at least two classes; got one, a"),
         (lambda: deepfool(Ensemble(Architecture(4, (3,), 2), 2), X), InvalidTypeError,
          "must be one network"),
         (lambda: adversarial_accuracy(network(), X, three_classes(), [-1.0]), InvalidDataError,

@@ -175,7 +175,7 @@ def graph(
         if found is not None:
             return Graph(*found)
     rule = (
-        "must be an MLP of either engine or a tensor (of any other module, its output: "
+        "must be an MLP of either engine or a tensor (for any other module, pass its output: "
         "graph(module(X), module=module))"
     )
     raise InvalidTypeError(rule, "net_or_tensor", "graph", got=type(net_or_tensor).__name__)

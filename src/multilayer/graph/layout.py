@@ -98,7 +98,7 @@ def lay_out(widths: Mapping[str, float], links: Sequence[Link], *, height: float
 
 
 def _ranks(widths: Mapping[str, float], links: Sequence[Link]) -> tuple[dict[str, int], set[Item]]:
-    """Return each box's rank, just above the boxes that need it, and a longest path."""
+    """Return each box's rank, just above the boxes that it links to, and a longest path."""
     try:
         networkx: Any = import_module("networkx")
     except ImportError as error:

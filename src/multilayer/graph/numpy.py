@@ -11,7 +11,7 @@ __all__ = ["walk_network"]
 
 INPUT = "x"
 NAMES = {BatchNorm: "γβ", LayerNorm: "γβ", Embedding: "V"}
-"""The letters of parameters; those of other layers are W and b."""
+"""The letters of the layers' parameters; those of other layers are W and b."""
 
 
 def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
@@ -80,13 +80,13 @@ class _Walk:
                 self._connect(node.id, self.end)
 
     def operation(self, name: str, label: str) -> None:
-        """Add an operation on the last one's value."""
+        """Add an operation on the last operation's value."""
         self.nodes.append(Node(name, "op", label, (1, self.width)))
         self._connect(self.end, name)
         self.end = name
 
     def _connect(self, source: str, target: str) -> None:
-        """Connect two nodes, with a gradient back unless the source is the inputs."""
+        """Connect two nodes, with a gradient back unless the source is an input."""
         self.edges.append(Edge(source, target, "forward"))
         if source not in self.inputs:
             self.edges.append(Edge(target, source, "backward"))

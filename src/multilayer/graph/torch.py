@@ -17,7 +17,7 @@ Parts = tuple[tuple[Node, ...], tuple[Edge, ...]]
 
 
 def walk_autograd(net_or_tensor: object, module: object) -> Parts | None:
-    """Return nodes and edges, output first; None if it is neither a tensor nor our network.
+    """Return nodes and edges, output first; None for neither a tensor nor a network of ours.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def _names(module: nn.Module) -> dict[int, str]:
 
 
 def _output_of_zeros(net: MLP) -> torch.Tensor:
-    """Return the network's output for one sample of zeros, recorded in any mode of the caller."""
+    """Return the network's output for one sample of zeros, recorded whatever the caller's mode."""
     weight = net.last.weight
     with torch.inference_mode(False), torch.enable_grad(), _predicting(net):
         zeros = torch.zeros(
@@ -120,7 +120,7 @@ def _output_of_zeros(net: MLP) -> torch.Tensor:
 
 @contextmanager
 def _predicting(net: nn.Module) -> Iterator[None]:
-    """Switch to prediction mode, which keeps running statistics and random state, and back."""
+    """Switch to prediction mode, which changes no running statistics or random state, and back."""
     modes = {module: module.training for module in net.modules()}
     net.eval()
     try:

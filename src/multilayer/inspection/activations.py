@@ -32,8 +32,8 @@ class ActivationMeasurement:
     name : str
         The name of the activation.
     gradient_sizes : array of shape (depth,)
-        The root mean square of dW in each hidden layer, first layer first: the geometric mean over
-        the networks, or 0 if it was 0 in one of them.
+        The root mean square of dW in each hidden layer, from the first to the last: the geometric
+        mean over the networks, or 0 if it was 0 in one of them.
     zeros : array of shape (depth,)
         The share of outputs in each hidden layer that are exactly 0.
     nanoseconds : float
@@ -92,7 +92,7 @@ def measure_activations(
     Notes
     -----
     The time is for ``forward`` and ``backward`` of the readable engine on 256 × 256 float32
-    numbers, the shortest of 30 runs. The fast path and PyTorch have their own code for them.
+    numbers, the shortest of 30 runs. The fast path and PyTorch have their own code for activations.
 
     Examples
     --------

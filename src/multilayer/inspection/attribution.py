@@ -24,7 +24,7 @@ class Attributions:
     values : array of shape (n_samples, in_features)
         What each input contributes to the output, in the output's units.
     output : array of shape (n_samples,)
-        The number of the output that is attributed.
+        The index of the output that is attributed.
     at_samples, at_baseline : array of shape (n_samples,)
         This output for the samples, and for their baselines.
     """
@@ -52,36 +52,36 @@ def integrated_gradients(
     of_logits: bool = False,
     n_steps: int = 50,
 ) -> Attributions:
-    r"""Attribute an output to the inputs, by its gradients on the way from a baseline.
+    r"""Attribute an output to the inputs, by its gradients along the way from a baseline.
 
     .. math:: A_j(x) = (x_j - x'_j) \int_0^1
               \frac{∂f}{∂x_j}\big(x' + t\,(x - x')\big) \, dt
 
-    (Sundararajan, Taly & Yan 2017, eq. 1). The attributions add up to f(x) − f(x'), since the
-    integral of their sum is that of the derivative of f along the straight line from x' to x. The
-    gradient at x alone has no such meaning: where an output is saturated, it is near 0 for all
-    inputs.
+    (Sundararajan, Taly & Yan 2017, eq. 1). The attributions add up to f(x) − f(x'), since their sum
+    is the integral of the derivative of f along the straight line from x' to x. The gradient at x
+    alone has no such meaning: where an output is saturated, it is near 0 for all inputs.
 
-    The integral is a weighted sum over the n nodes of Gauss and Legendre, instead of the paper's
-    n equal steps (eq. 3). For smooth activations the error falls exponentially with n; at each kink
-    of a ReLU on the way, as 1/n in both. `Attributions.gaps` is the error of the sum.
+    The integral is computed by Gauss–Legendre quadrature with n nodes, instead of the paper's n
+    equal steps (eq. 3). For smooth activations, the error falls exponentially with n; at each kink
+    of a ReLU along the way, it falls as 1/n with either method. `Attributions.gaps` is the error of
+    the sum.
 
     Parameters
     ----------
     model : MLP, Model or estimator
-        A network of either engine, or what holds one, on plain or scaled numbers.
+        A network of either engine, or an object that contains one, for plain or scaled numbers.
     X : array of shape (n_samples, in_features)
         Raw samples; further axes, such as those of images, are flattened.
     output : int or array of shape (n_samples,), optional
-        The number of the network's output, the same for all samples or one for each; by default the
-        largest for each sample, which is that of the predicted class. (A single output, of two
-        classes, is always that of the second one.)
+        The index of the network's output, the same for all samples or one for each; by default,
+        that of each sample's largest output, which belongs to the predicted class. (The single
+        output of a network for two classes always belongs to the second class.)
     baseline : float or array of shape (in_features,) or (n_samples, in_features)
-        x', a sample that says nothing: a black image, or the mean of the training samples.
+        x', a sample without information: a black image, or the mean of the training samples.
     of_logits : bool
-        Whether f is the logit, and not the output after the link function.
+        Whether f is the logit instead of the output after the link function.
     n_steps : int
-        n.
+        The number of nodes n.
 
     Returns
     -------
@@ -90,12 +90,12 @@ def integrated_gradients(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model is not one network on numbers, or an argument does not fit it.
+        If the model is not a single network for numbers, or an argument does not fit it.
 
     Notes
     -----
-    Attributions do not depend on how the inputs are scaled before they reach the network, only on
-    the baseline.
+    Attributions depend on the baseline, but not on how the inputs are scaled before they reach the
+    network.
 
     Examples
     --------
@@ -146,11 +146,11 @@ def _rows(baseline: object, shape: tuple[int, ...], owner: str) -> Array:
 
 
 def _places(output: Any, shape: tuple[int, ...], owner: str) -> Array:
-    """Return the number of each sample's output."""
+    """Return the index of each sample's output."""
     n, n_outputs = shape
     found = checks.array(output, "output", owner)
     are_numbers = found.dtype.kind in "iu" and found.shape in ((), (n,))
     if not are_numbers or (found < 0).any() or (found >= n_outputs).any():
-        rule = f"must be a number from 0 to {n_outputs - 1}, or {n} of them, one a sample"
+        rule = f"must be a number from 0 to {n_outputs - 1}, or {n} of them, one per sample"
         raise InvalidArgumentError(rule, "output", owner, got=repr(output))
     return np.broadcast_to(found, (n,)).astype(np.intp)

@@ -149,7 +149,7 @@ def parity(
         Loop(trainer, data, batches, n_epochs=n_steps)
         for trainer, data in zip(trainers, (mine, others), strict=True)
     )
-    # A second generator with the same seed draws the same for PyTorch's layers.
+    # A second generator with the same seed draws the same masks and noise for PyTorch's layers.
     twin = np.random.default_rng(drawn_seed)
 
     found = [Difference("outputs", _outputs(ours, theirs, mine.X, others.X))]

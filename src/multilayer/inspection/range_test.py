@@ -101,13 +101,13 @@ def lr_finder(
     loss : str or Loss
         See ``multilayer.numpy.LOSSES``.
     optimizer : str or Optimizer
-        The optimizer for the training; its own learning rate does not matter.
+        The optimizer to train with; its own learning rate does not matter.
     smallest, largest : float
         The first and the last rate.
     n_steps : int
         Number of steps, at least 2.
     batch_size : int
-        Samples per step, as in the training: good rates depend on it.
+        Samples per step. Use that of the training run, since good rates depend on it.
     rng : numpy.random.Generator, optional
         Draws the order of samples, dropout masks and noise.
 
@@ -143,7 +143,7 @@ def lr_finder(
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         rule = "must be a network, such as multilayer.numpy.MLP"
         is_fitted = hasattr(type(net), "to_model")
-        hint = ": give its network_, and y as the loss takes it" if is_fitted else ""
+        hint = ": pass its network_, and y as the loss takes it" if is_fitted else ""
         raise InvalidTypeError(rule, "net", owner, got=f"{net!r}{hint}")
     smallest = checks.real(smallest, "smallest", owner, "(0, inf)")
     largest = checks.real(largest, "largest", owner, "(0, inf)")
@@ -157,7 +157,7 @@ def lr_finder(
     if not chosen.takes_steps:
         rule = "must have a learning rate; L-BFGS has none"
         raise InvalidArgumentError(rule, "optimizer", "lr_finder")
-    with suppress(TypeError):  # an optimizer of the user's own may be made in another way
+    with suppress(TypeError):  # a user's own optimizer may take other arguments
         chosen = replace(chosen, learning_rate=1.0)  # then the loop's factor is the rate itself
     trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=chosen, rng=rng.spawn(1)[0])
     data = trainer.check(X, y, None)
@@ -170,7 +170,7 @@ def lr_finder(
     mean, has_diverged = 0.0, False
     loop.run.factor = smallest / trainer.learning_rate
     try:
-        # A step may overflow: the test is there to find this.
+        # A step may overflow, which is what the test looks for.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for run in loop:
                 if not run.is_under_way:
@@ -186,7 +186,7 @@ def lr_finder(
     except DivergenceError as error:
         if not losses:
             raise DivergenceError(
-                "the loss of lr_finder is not finite at the first step already: scale the samples",
+                "the loss of lr_finder is not finite even at the first step: scale the samples",
                 epoch=1,
                 step=1,
                 learning_rate=smallest,

@@ -1,4 +1,4 @@
-"""How a classifier is fooled: the nearest sample that it takes for another class, and how often."""
+"""How a classifier is fooled: small changes that change its predictions, and how often they do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ Array = npt.NDArray[Any]
 CHUNK = 256
 """How many samples are moved at once, each with the derivatives of all logits."""
 EDGE = 1e-9
-"""A difference of logits counts as this at least, relative to them: on the boundary itself, a step
-would otherwise have no length."""
+"""The least difference between logits, relative to their size: on the boundary itself, a step would
+otherwise have length 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,31 +47,31 @@ class AdversarialExamples:
 def deepfool(
     model: Any, X: object, *, overshoot: float = 0.02, max_steps: int = 50
 ) -> AdversarialExamples:
-    r"""Find a small change of each sample that changes the predicted class, and how far it is.
+    r"""Find a small change of each sample that changes the predicted class, and its length.
 
-    DeepFool (Moosavi-Dezfooli, Fawzi & Frossard 2016, algorithm 2) takes the network as linear
-    around the sample, and steps to the nearest of the hyperplanes on which a logit is equal to that
-    of the predicted class c:
+    DeepFool (Moosavi-Dezfooli, Fawzi & Frossard 2016, algorithm 2) treats the network as linear
+    around the sample, and steps to the nearest of the hyperplanes on which another logit equals
+    that of the predicted class c:
 
     .. math:: f_k = z_k - z_c, \quad w_k = \frac{∂f_k}{∂x}, \qquad
               l = \arg\min_{k ≠ c} \frac{|f_k|}{‖w_k‖_2}, \qquad
               r ← r + \frac{|f_l|}{‖w_l‖_2^2}\, w_l ,
 
-    and does so again from x + (1 + η) r, until the prediction there is another. The result is
-    (1 + η) r. For a linear classifier one step leads to the nearest boundary, so that the distance
-    is 1 + η times the true one. For others it is an upper bound of the true one: no proof that
-    there is nothing nearer.
+    and repeats this from x + (1 + η) r until the prediction there changes. The result is (1 + η) r.
+    For a linear classifier, one step leads to the nearest boundary, so the distance is 1 + η times
+    the true one. For others, it is only an upper bound: there may be a nearer boundary.
 
     Parameters
     ----------
     model : MLP, Model or estimator
-        A classifier on plain or scaled numbers: a network of either engine, or what holds one.
+        A classifier for plain or scaled numbers: a network of either engine, or an object that
+        contains one.
     X : array of shape (n_samples, in_features)
         Raw samples; further axes, such as those of images, are flattened.
     overshoot : float
         η ≥ 0.
     max_steps : int
-        How many steps a sample may take.
+        The most steps that a sample may take.
 
     Returns
     -------
@@ -80,20 +80,20 @@ def deepfool(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model does not tell two classes apart at least, is not one network on numbers, or an
+        If the model has fewer than two classes or is not a single network for numbers, or an
         argument does not fit it.
 
     Notes
     -----
-    The paper's algorithm takes its steps from x + r, and applies the factor 1 + η at the end; its
-    authors' program does it as here, which does not stall on a boundary.
+    The paper's algorithm takes its steps from x + r, and applies the factor 1 + η at the end. Its
+    authors' program steps as described here, which does not stall on a boundary.
 
     Examples
     --------
     >>> from multilayer import Architecture
     >>> from multilayer.numpy import MLP
     >>> net = MLP(Architecture(2, (), 1))
-    >>> net.parameters[:] = 3, 4, -10  # z = 3 x₁ + 4 x₂ − 10, as far from 0 as the origin is
+    >>> net.parameters[:] = 3, 4, -10  # z = 3 x₁ + 4 x₂ − 10 is 0 at distance 2 from the origin
     >>> found = deepfool(net, [[0.0, 0.0]], overshoot=0.01)
     >>> found.distances.round(6), found.predicted, found.predicted_after
     (array([2.02]), array([0]), array([1]))
@@ -117,18 +117,18 @@ def deepfool(
 def adversarial_accuracy(
     model: Any, X: object, y: object, epsilons: Sequence[float] | Array, *, n_steps: int = 1
 ) -> Array:
-    r"""Measure the accuracy on samples that are moved uphill by at most ε in each input.
+    r"""Measure the accuracy on samples that are moved up the loss by at most ε in each input.
 
     .. math:: x + ε \operatorname{sign} \frac{∂ℓ}{∂x}
 
-    is the fast gradient sign method (Goodfellow, Shlens & Szegedy 2015, section 4). With n steps,
-    each of ε/n from where the last one led (Kurakin, Goodfellow & Bengio 2017, eq. 2), the move
-    follows a curved loss. ℓ is the cross-entropy. A sample counts as right if it is predicted
-    rightly both as it is and after the move. A better attack may find more: the result is an upper
-    bound of the accuracy under any such change.
+    is the fast gradient sign method (Goodfellow, Shlens & Szegedy 2015, section 4). With n steps of
+    length ε/n, each from where the last one led (Kurakin, Goodfellow & Bengio 2017, eq. 2), the
+    move follows a curved loss. ℓ is the cross-entropy. A sample counts as right if it is predicted
+    correctly both before and after the move. A better attack may fool the network on more samples:
+    the result is an upper bound of the accuracy under any such change.
 
-    The sign is taken of the gradient divided by 1 − p of the true class, so that it stays where a
-    prediction is so sure that the gradient itself rounds to 0.
+    The gradient is divided by 1 − p, with p the probability of the true class, before its sign is
+    taken. So the sign remains where a prediction is so sure that the gradient itself rounds to 0.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ def adversarial_accuracy(
     X : array of shape (n_samples, in_features)
         Raw samples.
     y : array of shape (n_samples,)
-        The true classes; those of a network are its output numbers.
+        The true classes; for a network by itself, the numbers of its outputs.
     epsilons : array of shape (n_epsilons,)
         Each ε ≥ 0, in the units of the raw samples.
     n_steps : int
-        n.
+        The number of steps n.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def adversarial_accuracy(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        As in `deepfool`; or if `y` holds other classes.
+        As in `deepfool`, or if `y` contains other classes.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def adversarial_accuracy(
     x, truth = x[is_right], truth[is_right]
 
     def dz(z: Array, rows: slice) -> Array:
-        """Return ∂ℓ/∂z divided by 1 − p of the true class, which rounds to 0 where it is near 1."""
+        """Return ∂ℓ/∂z divided by 1 − p of the true class, which rounds to 0 if p is near 1."""
         others, k = _for_each_class(z).copy(), truth[rows]
         every = np.arange(len(z))
         others[every, k] = -np.inf
@@ -199,7 +199,7 @@ def adversarial_accuracy(
 def _prediction(twin: Twin, X: object, owner: str) -> Prediction:
     found = class_prediction(twin.model, X, owner)
     if len(found.classes) < 2:
-        rule = "must tell two classes apart at least"
+        rule = "must distinguish at least two classes"
         raise InvalidArgumentError(rule, "model", owner, got=f"one, {found.classes[0]}")
     return found
 
@@ -220,13 +220,13 @@ def _way_out(twin: Twin, x: Array, start: Array, reach: float, max_steps: int) -
 
 
 def _step(z: Array, jacobian: Array, start: Array) -> Array:
-    """Return the way to the nearest hyperplane on which a logit equals that of `start`."""
+    """Return the step to the nearest hyperplane on which another logit equals that of `start`."""
     every = np.arange(len(z))
     f = np.abs(z - z[every, start][:, np.newaxis])
     f = np.maximum(f, EDGE * (1 + np.abs(z).max(axis=1, keepdims=True)))
     w = jacobian - jacobian[every, start][:, np.newaxis]
     norms = np.linalg.norm(w, axis=2)
-    far = np.full_like(f, np.inf)  # to where the logits' difference does not change
+    far = np.full_like(f, np.inf)  # the distance if the logits' difference is constant
     nearest = np.divide(f, norms, out=far, where=norms > 0).argmin(axis=1)
     f, w, norms = f[every, nearest], w[every, nearest], norms[every, nearest]
     length = np.divide(f, norms**2, out=np.zeros_like(f), where=norms > 0)
@@ -238,12 +238,12 @@ def _logits(twin: Twin, x: Array) -> Array:
 
 
 def _jacobian(twin: Twin, x: Array) -> Array:
-    """Return the derivatives of `_logits` in the raw samples."""
+    """Return the derivatives of `_logits` with respect to the raw samples."""
     return _for_each_class(twin.net.jacobian(x, of_logits=True) * twin.slopes)
 
 
 def _for_each_class(of_logits: Array) -> Array:
-    """Return values for each class: those of a single logit are the second's, beside 0."""
+    """Return values for each class; a single logit is the second class's, and the first gets 0."""
     if of_logits.shape[1] > 1:
         return of_logits
     return np.concatenate([np.zeros_like(of_logits), of_logits], axis=1)

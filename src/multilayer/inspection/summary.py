@@ -133,8 +133,8 @@ def summary(
     Parameters
     ----------
     net_or_architecture : MLP, Model, estimator or Architecture
-        A network of either engine, or an object that contains one. For an architecture, numbers
-        count as float32.
+        A network of either engine, or an object that contains one. An architecture is assumed to
+        have float32 numbers.
     input : array, tensor or tuple of int, optional
         Samples or their shape: (n_samples, in_features), or with more axes, which are flattened.
         Only the shape is used. None means one sample.
@@ -147,7 +147,7 @@ def summary(
     Raises
     ------
     InvalidTypeError
-        If the first argument is no architecture and contains no network.
+        If the first argument is neither an architecture nor contains a network.
     InvalidDataError
         If the input does not fit the network.
 

@@ -1,4 +1,4 @@
-"""A network's twin: what looks at derivatives works on a copy, in terms of raw samples."""
+"""A network's twin: a float64 copy for derivatives with respect to raw samples."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,24 +24,24 @@ CHUNK = 1024
 def model_of_numbers(model: Any, owner: str) -> tuple[Model, MLP]:
     """Return a network, a Model or an estimator as a Model, and its network.
 
-    It raises what `Twin.of` says.
+    It raises the errors that `Twin.of` lists.
     """
     found = adopt(model, owner)
     net = one_network(found.net, "model", owner)
     if not found.inputs.is_affine:
-        rule = "must take numbers as they are, or scaled"
+        rule = "must take plain or scaled numbers"
         raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
     return found, net
 
 
 class Twin(NamedTuple):
-    """A network of either engine as one of the engine from scratch, in float64."""
+    """A network of either engine, copied to the engine from scratch in float64."""
 
     model: Model
     net: MLP
     """The model's network."""
     slopes: Array
-    """The derivative of each input in its raw number, of shape (in_features,)."""
+    """The derivative of each input with respect to its raw number, of shape (in_features,)."""
 
     @classmethod
     def of(cls, model: Any, owner: str) -> Self:
@@ -50,7 +50,7 @@ class Twin(NamedTuple):
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If there is not one network in it, or its inputs are made of a table's columns.
+            If it does not contain a single network, or its inputs are made of a table's columns.
         """
         found, net = model_of_numbers(model, owner)
         twin = replace(found, net=net.copy(dtype="float64"))
@@ -65,15 +65,15 @@ class Twin(NamedTuple):
         return checks.sample_matrix(self.model.inputs.encode(X), n, np.float64)
 
     def gradient(self, x: Array, dz: Callable[[Array, slice], Array]) -> Array:
-        """Return the gradient in the network's inputs of a function of the logits.
+        """Return the gradient of a function of the logits with respect to the network's inputs.
 
         Parameters
         ----------
         x : array of shape (n_samples, in_features)
             The network's inputs.
         dz : callable
-            A function of the logits of some samples, and of which these are, that returns the
-            function's derivatives in them.
+            Takes the logits of some samples and the slice of these samples' rows, and returns the
+            function's derivatives with respect to these logits.
         """
         found = np.empty_like(x)
         network = self.net.network
