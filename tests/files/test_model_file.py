@@ -143,7 +143,9 @@ def deep(n):
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), float("inf"), deep(100_000)])
 def test_information_must_go_into_json(path, model, value):
     model.information["value"] = value
-    with pytest.raises(InvalidArgumentError, match=r"^information of a model must fit into JSON: "):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^information of a model must be representable as JSON: "
+    ):
         save_model(path, model)
     assert not path.exists()
 

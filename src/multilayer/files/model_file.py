@@ -203,7 +203,9 @@ def _to_json(name: str, part: Any) -> str:
         text = json.dumps(part, allow_nan=False)
         read_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"must fit into JSON: {error}", name, "a model") from error
+        raise InvalidArgumentError(
+            f"must be representable as JSON: {error}", name, "a model"
+        ) from error
     return text
 
 

@@ -90,7 +90,8 @@ def integrated_gradients(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model is not a single network for numbers, or an argument does not fit it.
+        If the model is an ensemble or does not take plain or scaled numbers, or an argument does
+        not fit it.
 
     Notes
     -----

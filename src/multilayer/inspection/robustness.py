@@ -80,8 +80,8 @@ def deepfool(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model has fewer than two classes or is not a single network for numbers, or an
-        argument does not fit it.
+        If the model is an ensemble, has fewer than two classes or does not take plain or scaled
+        numbers, or an argument does not fit it.
 
     Notes
     -----
@@ -117,7 +117,7 @@ def deepfool(
 def adversarial_accuracy(
     model: Any, X: object, y: object, epsilons: Sequence[float] | Array, *, n_steps: int = 1
 ) -> Array:
-    r"""Measure the accuracy on samples that are moved up the loss by at most ε in each input.
+    r"""Measure the accuracy on samples that are moved by at most ε in each input to raise the loss.
 
     .. math:: x + ε \operatorname{sign} \frac{∂ℓ}{∂x}
 

@@ -147,7 +147,7 @@ def summary(
     Raises
     ------
     InvalidTypeError
-        If the first argument is neither an architecture nor contains a network.
+        If the first argument is not an architecture and contains no network.
     InvalidDataError
         If the input does not fit the network.
 

@@ -50,7 +50,7 @@ class Twin(NamedTuple):
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If it does not contain a single network, or its inputs are made of a table's columns.
+            If it contains no network or several, or its inputs are made of a table's columns.
         """
         found, net = model_of_numbers(model, owner)
         twin = replace(found, net=net.copy(dtype="float64"))
