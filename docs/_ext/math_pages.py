@@ -18,6 +18,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from multilayer import numpy as engine
+from multilayer.numpy.decoder import Decoder, Denoise
 
 
 class Kind(NamedTuple):
@@ -67,6 +68,11 @@ def kinds() -> dict[str, Kind]:
             "Adversaries",
             "multilayer.numpy.adversaries",
             {cls.__name__: cls for cls in (engine.Adversarial, engine.VirtualAdversarial)},
+        ),
+        "ladder": Kind(
+            "The ladder",
+            "multilayer.numpy.decoder",
+            {cls.__name__: cls for cls in (engine.Ladder, Decoder, Denoise)},
         ),
         "schedules": Kind("Schedules", "multilayer.numpy.schedules", dict(engine.SCHEDULES)),
     }

@@ -7,7 +7,6 @@ import re
 import runpy
 import subprocess
 import sys
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -255,7 +254,7 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
     calls = []
 
     def trained(net, data, **how):
-        calls.append((net.architecture, how))
+        calls.append((net, how))
         raise EnoughError
 
     monkeypatch.setattr("multilayer.cli.train.fit", trained)
@@ -263,18 +262,28 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
     for more in (["--recipe", "record"], ["--recipe", "record", "--epochs", "3"], []):
         with pytest.raises(EnoughError):
             app(start + more, standalone_mode=False)
-    (net, how), (_, shorter), (plain, others) = calls
+    (ladder, how), (_, shorter), (plain, _) = calls
     example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "mnist_record.py"))
-    assert net == example["ARCHITECTURE"]
+    assert ladder.mlp.architecture == example["ARCHITECTURE"]
+    assert ladder.weights[:3] == pytest.approx(example["WEIGHTS"], rel=1e-6)
     for name, value in example["HOW"].items():
-        if name == "adversary":
-            assert type(how[name]) is type(value)
-            assert astuple(how[name]) == pytest.approx(astuple(value))
-        else:
-            assert how[name] == value
+        assert how[name] == value
     assert (how["n_epochs"], shorter["n_epochs"]) == (example["N_EPOCHS"], 3)
-    assert shorter["adversary"] == how["adversary"]
-    assert (plain.hidden_features, others["adversary"]) == ((256, 128), None)
+    assert plain.architecture.hidden_features == (256, 128)
+
+
+@pytest.mark.usefixtures("few_images")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ladder", "a"], "--ladder of mlp train mnist must be numbers such as 1000,1,0.01"),
+        (["--ladder", "1"], "--ladder of mlp train mnist must have noise on its inputs"),
+        (["--ladder", "1", "--engine", "torch"], "cannot be combined with --engine torch"),
+    ],
+)
+def test_a_ladder_that_cannot_be_trained(options, message):
+    with pytest.raises(InvalidArgumentError, match=re.escape(message)):
+        app(["train", "mnist", "--n-train", "4", "--n-test", "3", *options], standalone_mode=False)
 
 
 @pytest.mark.usefixtures("few_images")

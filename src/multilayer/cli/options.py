@@ -37,6 +37,7 @@ __all__ = [
     "Epochs",
     "Hidden",
     "Json",
+    "Ladder",
     "LearningRate",
     "MaxNorm",
     "NTest",
@@ -58,6 +59,7 @@ __all__ = [
     "check_file",
     "read_activation",
     "read_adversary",
+    "read_ladder",
     "read_noise",
     "read_optimizer",
     "read_separator",
@@ -111,6 +113,14 @@ Adversary = Annotated[
         help="Train on images that are moved, too: fgsm:0.1, each pixel by at most 0.1; or "
         "virtual:2.1, all of them together, as a length. Pixels go from 0 to 1. A further number "
         "is the weight, one more the steps: virtual:2.1:2:1."
+    ),
+]
+Ladder = Annotated[
+    str | None,
+    typer.Option(
+        help="Train beside a decoder that removes noise: the weights of its errors in the pixels, "
+        "from 0 to 1, and in each layer, such as 1000,1,0.01, of which the last is that of all "
+        "layers above. Needs --noise and --normalization batch, and is in the NumPy engine."
     ),
 ]
 Recipe = Annotated[
@@ -233,6 +243,16 @@ def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
     with checks.in_terms_of("mlp", dict.fromkeys(names, "adversary")):
         found = kind(**values)
         return replace(found, epsilon=found.epsilon * float(pixel))
+
+
+def read_ladder(text: str, pixel: float) -> tuple[float, ...]:
+    """Read ``1000,1,0.01``, with the first weight in pixels of this size: see `read_adversary`."""
+    try:
+        first, *others = (float(part) for part in text.split(","))
+    except ValueError:
+        rule = "must be numbers such as 1000,1,0.01"
+        raise InvalidArgumentError(rule, "ladder", got=repr(text)) from None
+    return first / float(pixel) ** 2, *others
 
 
 def read_separator(text: str | None) -> str | None:

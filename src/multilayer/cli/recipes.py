@@ -10,16 +10,17 @@ __all__ = ["RECIPES", "with_recipe"]
 RECIPES: Registry[dict[str, Any]] = Registry(
     Names("recipe", []),
     {
-        # The lowest error of a network that does not know where its pixels are: Miyato et al. 2018
-        # (their network and their ε; twice their weight, and a cosine, which needs fewer epochs).
+        # The lowest error of a network that does not know where its pixels are: a ladder network
+        # (Rasmus et al. 2015, "MNIST all labels"). Inputs have the noise 0.3 times their deviation.
         "record": {
-            "hidden": "1200,600,300,150",
+            "hidden": "1000,500,250,250,250",
             "normalization": "batch",
             "dropout": 0.0,
-            "adversary": "virtual:2.1:2",
+            "noise": "0.97,0.3,0.3,0.3,0.3,0.3",
+            "ladder": "1000,1,0.01",
             "optimizer": "adam",
             "learning_rate": 0.002,
-            "epochs": 40,
+            "epochs": 60,
             "batch_size": 100,
         },
     },

@@ -21,10 +21,10 @@ from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.train_table import TableCommand, TrainGroup, table
 from multilayer.cli.watch import recording
 from multilayer.data import fingerprint, load_digits, load_images
-from multilayer.errors import DivergenceError
+from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.model import Classes, Model, Numbers, adopt
-from multilayer.numpy import MLP, OPTIMIZERS
+from multilayer.numpy import MLP, OPTIMIZERS, Ladder
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 from multilayer.training.progress import shown
 
@@ -70,7 +70,8 @@ class _Settings(NamedTuple):
     max_norm: float | None
     ema: float | None
     adversary: str | None
-    """Only an option of mnist."""
+    ladder: str | None
+    """Both are options of mnist alone."""
     early_stopping: bool
     seed: int
     engine: str
@@ -145,6 +146,7 @@ def mnist(
     max_norm: options.MaxNorm = None,
     ema: options.Ema = None,
     adversary: options.Adversary = None,
+    ladder: options.Ladder = None,
     early_stopping: options.EarlyStopping = False,
     n_train: options.NTrain = 60_000,
     n_test: options.NTest = 10_000,
@@ -234,6 +236,7 @@ class _Job:
         if schedule is None and optimizer.takes_steps:
             schedule = "cosine"
         net = self._network(architecture, rng)
+        pixel = 255 / data.scale.max()
         keep = _KeepRun()
         callbacks: list[Callback] = [keep, *recorders]
         if s.early_stopping:
@@ -243,7 +246,7 @@ class _Job:
         divergence = None
         try:
             fit(
-                net,
+                net if s.ladder is None else self._ladder(net, pixel, rng),
                 (data.X_train, data.y_train),
                 loss="cross_entropy",
                 optimizer=optimizer,
@@ -254,7 +257,7 @@ class _Job:
                 l2=s.l2,
                 max_norm=s.max_norm,
                 ema=s.ema,
-                adversary=options.read_adversary(s.adversary, 255 / data.scale.max()),
+                adversary=options.read_adversary(s.adversary, pixel),
                 callbacks=callbacks,
                 rng=rng,
                 checkpoint=s.checkpoint,
@@ -300,6 +303,14 @@ class _Job:
 
         device = distributed.local_device(self.settings.device)
         return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
+
+    def _ladder(self, net: Any, pixel: float, rng: np.random.Generator) -> Ladder:
+        if self.settings.engine != "numpy":
+            rule = "cannot be combined with --engine torch, which has none"
+            raise InvalidArgumentError(rule, "ladder")
+        weights = options.read_ladder(self.settings.ladder or "", pixel)
+        with checks.in_terms_of("mlp", {"weights": "ladder", "mlp": "ladder"}):
+            return Ladder(net, weights, rng=rng)
 
     def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
         """Return a Model of raw images, with all information about it."""

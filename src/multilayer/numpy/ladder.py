@@ -83,6 +83,9 @@ class Ladder:
     True
     """
 
+    options: tuple[str, ...] = ()
+    """`fit` has no parameters that are only for it."""
+
     def __init__(
         self,
         mlp: MLP,
@@ -241,6 +244,7 @@ def _with_normalized_logits(mlp: MLP) -> MLP:
     for name, array in source.state.items():
         network.state[name][:] = array
     affine, norm = _top(network)
+    assert network.last.b is not None
     affine.W[:], norm.beta[:] = source.last.W, source.last.b
     network.last.W[:], network.last.b[:] = np.eye(a.out_features), 0
     return net
@@ -257,6 +261,7 @@ def _absorb(network: Network, into: Network) -> None:
     for name, array in into.state.items():
         array[:] = network.state[name]
     scale = 1 / np.sqrt(norm.running_variance + norm.epsilon)
+    assert into.last.b is not None
     into.last.W[:] = affine.W * scale[:, np.newaxis]
     into.last.b[:] = norm.beta - norm.running_mean * scale
 
