@@ -241,7 +241,7 @@ def test_too_many_images_are_counted(option, n):
     with pytest.raises(InvalidArgumentError) as caught:
         app(["train", "mnist", *itertools.chain(*arguments.items())], standalone_mode=False)
     assert str(caught.value) == (
-        f"{option} of mlp train mnist must be at most {n - 1}, the samples; got {n}"
+        f"{option} of mlp train mnist must be at most {n - 1}, the number of samples; got {n}"
     )
 
 

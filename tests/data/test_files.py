@@ -116,12 +116,12 @@ def test_parquet_is_read(tmp_path, monkeypatch):
         (
             "a,b\nr,1,2\ns,3,4\n",
             {"Unnamed: 0": ["r", "s"], "a": ["1", "3"], "b": ["2", "4"]},
-            "its rows have one cell more than its header: their first is taken as a name",
+            "its rows have one more cell than its header: the first is taken as the row's name",
         ),
         (
             '"a","b"\n"3",1,2\n"7",3,4\n"12",5,6\n',  # as R writes a part of a table
             {"Unnamed: 0": ["3", "7", "12"], "a": ["1", "3", "5"], "b": ["2", "4", "6"]},
-            "its rows have one cell more than its header: their first is taken as a name",
+            "its rows have one more cell than its header: the first is taken as the row's name",
         ),
         (",a\n0,x\n", {"Unnamed: 0": ["0"], "a": ["x"]}, None),
         (" a , b\n1,2\n", {"a": ["1"], "b": ["2"]}, None),
@@ -182,7 +182,7 @@ def test_what_people_write_above_and_between_rows(tmp_path, text, expected, rema
         ),
         (
             "a,b,a\n1,2,3\n",
-            "must have a name of its own for each column: rename one; got 'a' twice",
+            "must have a different name for each column: rename one; got 'a' twice",
         ),
         ('a,b\n"1,2\n3,4\n', "must be a CSV file: line 3: unexpected end of data"),
         ('a,b\n"1"x,2\n', r"must be a CSV file: line 2: .* expected after"),
@@ -328,10 +328,10 @@ def test_other_encodings_are_not_taken_for_utf_8(tmp_path, encoding):
     [
         (
             1,
-            "a byte in line 5 is not UTF-8 and is read as �; if it is all in another encoding,",
+            "a byte in line 5 is not UTF-8 and is read as �; if the whole file is in another enc",
             "�",
         ),
-        (2, "2 bytes are not UTF-8, the first in line 5, and are read as �; if it is all in", "�"),
+        (2, "2 bytes are not UTF-8, the first in line 5, and are read as �; if the whole", "�"),
         (3, "it is not UTF-8 and is read as cp1252", "ü"),  # no more are UTF-8
     ],
 )

@@ -182,20 +182,20 @@ def test_a_condition_is_unknown_where_its_parts_leave_it_open():
         ("y < x <", "at character 8: it ends too early"),
         ("2*(x", "at character 3: this bracket is never closed"),
         ("x)", "at character 2: this bracket was never opened"),
-        ("x y", 'at character 3: from "y" on it cannot be read; is a * or a + missing?'),
-        ("sin(x y)", 'at character 5: from "x" on it cannot be read; is a * or a + missing?'),
-        ("x + * y", 'at character 5: from "*" on it cannot be read; is a * or a + missing?'),
-        ("x^2 + ^ y", 'at character 7: from "^" on it cannot be read; is a * or a + missing?'),
+        ("x y", 'at character 3: cannot be read from "y" on; is a * or a + missing?'),
+        ("sin(x y)", 'at character 5: cannot be read from "x" on; is a * or a + missing?'),
+        ("x + * y", 'at character 5: cannot be read from "*" on; is a * or a + missing?'),
+        ("x^2 + ^ y", 'at character 7: cannot be read from "^" on; is a * or a + missing?'),
         ("1 + sin x", "at character 5: sin is a function; write sin(…)"),
-        ("x(y + 1)", "at character 1: x is no function; write x*(…)"),
-        ("1 + π(y + 1)", "at character 5: pi is no function; write pi*(…)"),
+        ("x(y + 1)", "at character 1: x is not a function; write x*(…)"),
+        ("1 + π(y + 1)", "at character 5: pi is not a function; write pi*(…)"),
         ("(x+1)(y)", "at character 1: an operator is missing before a bracket; write (…)*(…)"),
-        ("y = x", 'at character 3: there is a "="; write < or > for two classes, or what y is to '
-         "be, alone"),
-        ("x > 0 && y > 0", 'at character 7: there is a "&&"; write and'),
-        ("x[0]", 'at character 2: there is a "["; write ('),
-        ("x.real", 'at character 2: there is a "."; it has no meaning here'),
-        ("x // 2", 'at character 3: there is a "//"; it has no meaning here'),
+        ("y = x", 'at character 3: unexpected "="; write < or > for two classes, or the expression '
+         "for y alone"),
+        ("x > 0 && y > 0", 'at character 7: unexpected "&&"; write and'),
+        ("x[0]", 'at character 2: unexpected "["; write ('),
+        ("x.real", 'at character 2: unexpected "."; it has no meaning here'),
+        ("x // 2", 'at character 3: unexpected "//"; it has no meaning here'),
         ("sin(x, y)", "at character 1: sin takes one number, not 2"),
         ("1 + min(x)", "at character 5: min takes two numbers or more, not 1"),
         ("x, y", "at character 1: a number is expected"),
@@ -205,7 +205,7 @@ def test_a_condition_is_unknown_where_its_parts_leave_it_open():
         ("x + (y > 2)", "at character 6: a number is expected; this is a comparison"),
         ("", "is empty: write one such as y > sin(3*x)"),
         ("x" * 201, "must have at most 200 characters; got 201"),
-        ("-" * 199 + "x", "must have fewer brackets and operations within each other"),
+        ("-" * 199 + "x", "must have fewer nested brackets and operations"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_with_its_place(text, message):
@@ -285,15 +285,15 @@ def test_points_without_a_value_are_left_out():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("log(-1 - x^2)", "formula has a finite value at only 0 of 200 points, x and y between "
+        ("log(-1 - x^2)", "formula has a finite value at only 0 of 200 points with x and y between "
          "-1.5 and 1.5"),
-        ("x * 1e300", "formula has a finite value at only 0 of 200 points, x and y between "
+        ("x * 1e300", "formula has a finite value at only 0 of 200 points with x and y between "
          "-1.5 and 1.5"),
-        ("x^2 >= 0", "formula is true at all 200 points, x and y between -1.5 and 1.5: there is "
+        ("x^2 >= 0", "formula is true at all 200 points with x and y between -1.5 and 1.5: there "
+         "is nothing to learn"),
+        ("y > 2", "formula is false at all 200 points with x and y between -1.5 and 1.5: there is "
          "nothing to learn"),
-        ("y > 2", "formula is false at all 200 points, x and y between -1.5 and 1.5: there is "
-         "nothing to learn"),
-        ("sin(x)^2 + cos(x)^2", "formula is 1 at all 200 points, x and y between -1.5 and 1.5: "
+        ("sin(x)^2 + cos(x)^2", "formula is 1 at all 200 points with x and y between -1.5 and 1.5: "
          "there is nothing to learn"),
     ],
 )  # fmt: skip

@@ -93,8 +93,8 @@ def test_an_iterator_does_for_one_pass(once):
     with pytest.raises(InvalidDataError) as error:
         next(iter(blocks))
     assert str(error.value) == (
-        "source of read_blocks can be gone through only once; pass what can be iterated again, "
-        "such as a list of tables, or a function that returns an iterator of them; got "
+        "source of read_blocks can be iterated over only once; pass something that can be iterated "
+        "over again, such as a list of tables, or a function that returns an iterator of them; got "
         f"{type(source).__name__}"
     )
 
@@ -124,7 +124,7 @@ def test_frames_that_do_not_fit():
         with pytest.raises(InvalidDataError) as error:
             list(read_blocks([first, other]))
         assert str(error.value) == message
-    with pytest.raises(InvalidDataError, match=r"^X must yield tables; it ends before the first$"):
+    with pytest.raises(InvalidDataError, match=r"^X must yield at least one table; got none$"):
         read_blocks(lambda: iter([]))
     with pytest.raises(InvalidTypeError, match="must be a path, a folder, a pattern"):
         read_blocks(3)

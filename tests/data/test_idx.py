@@ -116,7 +116,7 @@ def length_message(path, n_bytes):
         return f"{path} must have a header of at least 8 bytes; it ends at byte {n_bytes}"
     if n_bytes < 16:
         return f"{path} must have a header of 16 bytes, for 3 dimensions; it ends at byte {n_bytes}"
-    found = f"it ends at byte {n_bytes}" if n_bytes < 28 else "it goes on at byte 28"
+    found = f"it ends at byte {n_bytes}" if n_bytes < 28 else "it continues at byte 28"
     return f"{path} must have 28 bytes, a header of 16 and 2 × 3 × 2 uint8; {found}"
 
 
@@ -218,7 +218,7 @@ def test_a_gzip_file_that_is_cut_off_is_refused(path, cache):
     for n_bytes in range(2, len(packed)):
         path.write_bytes(packed[:n_bytes])
         assert re.fullmatch(
-            rf"{path} is a damaged gzip file, after byte \d+ of what it holds: Compressed file "
+            rf"{path} is a damaged gzip file, after byte \d+ of the unpacked data: Compressed file "
             "ended before the end-of-stream marker was reached",
             message_of(path, cache_dir=cache),
         )
@@ -248,7 +248,7 @@ def test_another_checksum_is_refused(path, cache):
     for content in WHOLE, gzip.compress(WHOLE):
         path.write_bytes(content)
         assert message_of(path, sha256=expected, cache_dir=cache) == (
-            f"{path} must have SHA-256 {expected}, unpacked; got {right}"
+            f"{path} must have SHA-256 {expected} when unpacked; got {right}"
         )
         assert unpacked(cache) == []
     for content in WHOLE, gzip.compress(WHOLE):

@@ -109,7 +109,8 @@ def test_take(X):
     np.testing.assert_array_equal(first[:], X[:3])
     with pytest.raises(InvalidArgumentError) as error:
         X.take(8)
-    assert str(error.value) == "n of ScaledImages.take must be at most 7, the samples; got 8"
+    said = "n of ScaledImages.take must be at most 7, the number of samples; got 8"
+    assert str(error.value) == said
     with pytest.raises(InvalidArgumentError) as error:
         X.take(0)
     assert str(error.value) == "n of ScaledImages.take must be a positive integer; got 0"

@@ -136,7 +136,7 @@ def test_files_must_stay_as_they_are(table, files, change):
         all_rows(table)
     assert str(error.value) in (
         f"there is no file {path}",
-        f"{path} has changed since it was looked at first; it must stay as it is",
+        f"{path} has changed since it was first opened; it must stay the same",
     )
 
 

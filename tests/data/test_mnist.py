@@ -140,7 +140,7 @@ def test_the_first_folder_that_has_all_files_serves(tmp_path, publish, monkeypat
 def test_files_of_an_unknown_set_are_not_taken_for_another(tmp_path, publish, monkeypatch):
     publish(checksum="md5")  # of the packed files: it says nothing of these
     monkeypatch.setenv("MULTILAYER_DATA", str(store(tmp_path / "named")))
-    with pytest.raises(InvalidDataError, match="tiny is in no folder"):
+    with pytest.raises(InvalidDataError, match="tiny was not found in any folder"):
         load_images("tiny", download=False)
     store(tmp_path / "named" / "tiny")
     check(load_images("tiny", download=False))
@@ -166,7 +166,7 @@ def test_other_content_is_refused(tmp_path, publish):
     with pytest.raises(InvalidDataError) as error:
         load_images("tiny", data_dir=tmp_path / "given")
     expected, found = (hashlib.sha256(c).hexdigest() for c in (content, damaged))
-    assert str(error.value) == f"{path} must have SHA-256 {expected}, unpacked; got {found}"
+    assert str(error.value) == f"{path} must have SHA-256 {expected} when unpacked; got {found}"
 
 
 @pytest.mark.parametrize(
@@ -227,15 +227,15 @@ def test_nothing_anywhere(tmp_path, publish, monkeypatch):
     with pytest.raises(InvalidDataError) as error:
         load_images("tiny", data_dir=tmp_path / "given", cache_dir=tmp_path, download=False)
     assert str(error.value) == (
-        "tiny is in no folder and was not downloaded. Folders searched:\n"
+        "tiny was not found in any folder and was not downloaded. Folders searched:\n"
         f"  {tmp_path}/given/tiny is not a folder\n"
         f"  {tmp_path}/given has no t10k-labels-idx1-ubyte\n"
         f"  {tmp_path}/named/tiny is not a folder\n"
         f"  {tmp_path}/named is not a folder\n"
         f"  {tmp_path}/tiny is not a folder\n"
         "No address was tried: download=False.\n"
-        f"Put {', '.join(FILES)}, plain or gzipped, into a folder and give it as data_dir, or "
-        "into a folder tiny in the one that the environment variable MULTILAYER_DATA names."
+        f"Put {', '.join(FILES)}, plain or gzipped, into a folder and pass it as data_dir, or into "
+        "a folder tiny inside the folder that the environment variable MULTILAYER_DATA names."
     )
     assert not (tmp_path / "tiny").exists()
 
@@ -364,7 +364,7 @@ def test_a_server_that_unpacks_is_understood(tmp_path, publish, mirror):
 
 MESSAGES = {
     "cut off": "Connection broken: IncompleteRead(",
-    "damaged": f"{TRAIN_LABELS}.gz is a damaged gzip file, after byte 8 of what it holds: ",
+    "damaged": f"{TRAIN_LABELS}.gz is a damaged gzip file, after byte 8 of the unpacked data: ",
     "other": f"{TRAIN_LABELS}.gz must have SHA-256 ",
     404: "404 Client Error: Not Found for url: ",
     503: "503 Server Error: Service Unavailable for url: ",
@@ -383,7 +383,7 @@ def test_when_no_mirror_serves(fault, tmp_path, publish, mirror, refused):
     with pytest.raises(InvalidDataError) as error:
         load_images("tiny", cache_dir=tmp_path)
     first, folder, tried, reason, advice = str(error.value).splitlines()
-    assert first == "tiny is in no folder and was not downloaded. Folders searched:"
+    assert first == "tiny was not found in any folder and was not downloaded. Folders searched:"
     assert folder.startswith(f"  {tmp_path}/tiny ")
     assert tried == "Addresses tried:"
     assert reason.startswith(f"  {address}{TRAIN_LABELS}.gz: ")
@@ -461,7 +461,7 @@ def test_mnist_is_checked_by_content(mnist, tmp_path):
         file.write((tmp_path / "changed").read_bytes())
     expected = IMAGE_SETS["mnist"].sha256[TRAIN_IMAGES]
     for name in "changed", "changed.gz":
-        with pytest.raises(InvalidDataError, match=f"must have SHA-256 {expected}, unpacked"):
+        with pytest.raises(InvalidDataError, match=f"must have SHA-256 {expected} when unpacked"):
             read_idx(tmp_path / name, sha256=expected, cache_dir=tmp_path / "cache")
     assert files_below(tmp_path) == ["changed", "changed.gz"]
 

@@ -82,7 +82,7 @@ def test_a_file_that_changes_between_passes(tmp_path, frame, form):
         other.to_parquet(path) if form == "parquet" else other.to_csv(path, index=False)
         os.utime(path, (1, 1))
         assert message(blocks) == (
-            f"{path} has changed since it was looked at first; it must stay as it is"
+            f"{path} has changed since it was first opened; it must stay the same"
         )
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, frame, form):
         content = path.read_bytes()
         cut = content.index("ä".encode(), len(content) // 2) + 1 if form == "csv" else 4_000
         file.truncate(cut)
-    assert "has changed since it was looked at first" in message(blocks)
+    assert "has changed since it was first opened" in message(blocks)
 
 
 def test_a_cut_parquet_file(tmp_path, frame):

@@ -151,7 +151,7 @@ def test_what_cannot_be_merged():
     one, other = (Survey.of([block], most_rows=9, seed=0) for block in cut(FRAME, [100])[:2])
     with pytest.raises(InvalidDataError) as twice:
         one.merge(one)
-    assert str(twice.value) == "a survey that is merged must have seen other rows"
+    assert str(twice.value) == "surveys that are merged must be of different rows"
     again = Survey.of(cut(FRAME, [])[:1], most_rows=9, seed=1)
     with pytest.raises(InvalidArgumentError) as unlike:
         other.merge(again)
@@ -243,7 +243,7 @@ def test_numbers_in_one_file_and_text_in_another_are_text(files, tmp_path):
     [
         ({"most_rows": 0}, "most_rows of Survey.of must be a positive integer; got 0"),
         ({"seed": -1}, "seed of Survey.of must be a non-negative integer; got -1"),
-        ({"blocks": []}, "blocks must yield tables; it ends before the first"),
+        ({"blocks": []}, "blocks must yield at least one table; got none"),
     ],
 )
 def test_what_is_refused(arguments, message):

@@ -260,7 +260,7 @@ def test_any_column_has_categories(values):
             InvalidDataError,
             "X cannot be read into memory: .*none",
         ),
-        (iter([]), InvalidDataError, "X must yield tables; it ends before the first"),
+        (iter([]), InvalidDataError, "X must yield at least one table; got none"),
         (
             iter([{"a": [1], "b": [2]}, {"b": [3], "c": [4]}]),
             InvalidDataError,
@@ -268,7 +268,7 @@ def test_any_column_has_categories(values):
         ),
         (pd.Series([1]), InvalidTypeError, "a mapping or rows; got Series"),
         ([1, 2], InvalidDataError, r"of shape \(n_samples, n_columns\); got \(2,\)"),
-        ({"a": [1], "b": [1, 2]}, InvalidDataError, "columns of one length; got {'a': 1, 'b': 2}"),
+        ({"a": [1], "b": [1, 2]}, InvalidDataError, "of equal length; got {'a': 1, 'b': 2}"),
         ({"a": np.ones((2, 2))}, InvalidDataError, r"column 'a' of X must be a vector; got .*2, 2"),
         ({"a": "xyz"}, InvalidDataError, r"vector; for one row, write {'a': \['xyz'\], …}; got"),
         ({"a": 3}, InvalidDataError, r"vector; for one row, write {'a': \[3\], …}; got int"),
@@ -277,12 +277,12 @@ def test_any_column_has_categories(values):
         (
             {1: [1], "1": [2]},
             InvalidDataError,
-            "own for each column: rename one; got '1' twice",
+            "name for each column: rename one; got '1' twice",
         ),
         (
             pd.DataFrame([[1, 2, 3]], columns=["b", "a", "a"]),
             InvalidDataError,
-            "X must have a name of its own for each column: rename one; got 'a' twice",
+            "X must have a different name for each column: rename one; got 'a' twice",
         ),
     ],
 )

@@ -293,7 +293,7 @@ def test_of_many_rows_of_a_table_only_those_that_are_looked_at_are_encoded(monke
         sample, _ = sample_of(patient, X, y)
         assert np.array_equal(sample.X, seen[0])
     assert [len(X) for X in seen] == [MAX_SAMPLES] * 3
-    with pytest.raises(InvalidDataError, match="X must have columns of one length"):
+    with pytest.raises(InvalidDataError, match="X must have columns of equal length"):
         sample_of(patient, table | {"kind": table["kind"][:-1]}, y)
 
 

@@ -794,7 +794,7 @@ def test_a_file_that_changes_between_the_passes(write, monkeypatch, change, temp
         return own(*arguments, **how)
 
     monkeypatch.setattr(tabular_base, "check_data", check_data)
-    message = "has changed since it was looked at" if change == "rewrite" else "there is no file"
+    message = "has changed since it was first opened" if change == "rewrite" else "there is no file"
     with pytest.raises(InvalidDataError, match=message):
         classifier().fit(files, target="class")
     assert not os.listdir(temporary)

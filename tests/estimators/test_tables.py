@@ -235,7 +235,7 @@ def test_two_columns_of_one_name_are_named():
     frame = pd.DataFrame(np.ones((4, 2)), columns=["a", "a"])
     with pytest.raises(
         InvalidDataError,
-        match=r"its own for each column: rename one; got 'a' twice$",
+        match=r"different name for each column: rename one; got 'a' twice$",
     ):
         classifier().fit(frame, [0, 1, 0, 1])
 

@@ -223,7 +223,7 @@ def test_numbered_columns_some_of_which_are_left_out():
 def test_names_that_become_the_same_text_are_refused(convert):
     with pytest.raises(
         InvalidDataError,
-        match=r"its own for each column: rename one; got '1' twice$",
+        match=r"different name for each column: rename one; got '1' twice$",
     ):
         regressor().fit(convert({1: A, "1": B}), Y)
 

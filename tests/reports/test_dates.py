@@ -117,10 +117,10 @@ def test_years_of_two_digits_are_of_this_century_or_the_last(forms):
         )
         with pytest.warns(
             TableWarning,
-            match="two-digit years, which are read as 1969 to 2068: '15.6.68' is taken for 2068",
+            match="two-digit years, which are read as 1969 to 2068: '15.6.68' is read as 2068",
         ):
             assert_alike(X, typed)
-    with pytest.warns(TableWarning, match="'born' of X .*: '12.03.45' is taken for 2045"):
+    with pytest.warns(TableWarning, match="'born' of X .*: '12.03.45' is read as 2045"):
         Columns.of({"born": ["12.03.45", "30.11.61", "05.07.52"]})
     near = (datetime.date.today() + datetime.timedelta(days=3000)).strftime("%d.%m.%y")
     Columns.of({"until": ["28.2.98", "31.12.24", near]})

@@ -67,13 +67,13 @@ def check(written, mlp, train, tmp_path):
 )
 def test_two_columns_of_one_name(written, mlp, header, name):
     path = written(f"{header}\n1,2,3\n4,5,6\n")
-    message = f"{path} must have a name of its own for each column: rename one; got {name!r} twice"
+    message = f"{path} must have a different name for each column: rename one; got {name!r} twice"
     with pytest.raises(InvalidDataError, match=f"^{re.escape(message)}$"):
         read_file(path)
     assert str(mlp("train", "table", path, fails=True).exception) == message
     frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
     with pytest.raises(
-        InvalidDataError, match=r"^X must have a name of its own for each column: rename one; got"
+        InvalidDataError, match=r"^X must have a different name for each column: rename one; got"
     ):
         MLPRegressor(columns="auto").fit(frame, [1, 2])
 
@@ -184,7 +184,7 @@ def test_cells_that_nothing_known_separates(written, mlp, train, separator):
     does = f"if {separator!r} separates cells, give it as the separator"
     if separator == "quotes":
         content = "".join(f'"{line}"\n' for line in content.splitlines())
-        does = "if each row is in quotes as a whole, take them away"
+        does = "if each row is quoted as a whole, remove those quotes"
     path = written(content)
     name = content.partition("\n")[0].strip('"')
     with pytest.warns(
@@ -299,7 +299,7 @@ def test_a_row_at_the_end_that_sums_up_the_others(written, train, mlp, tmp_path,
     """It is named, and has a prediction like any row."""
     rows = [(f"n{i % 7}", *row[1:]) for i, row in enumerate(ROWS)]
     path = written(lines(rows=[*rows, [end.format(label)]]))
-    says = f"{path}: line 62 begins with {label!r} and is read like any row; if it sums up the oth"
+    says = f"{path}: line 62 begins with {label!r} and is read like any other row; if it is a total"
     with pytest.warns(TableWarning, match=re.escape(says)):
         assert read_file(path).shape[0] == 61 + end.count("\n")
     if (label, end) != ("Total", "{},,,"):
@@ -384,7 +384,7 @@ OTHERS = {
     "a workbook": b"PK\x03\x04\x14\x00\x06\x00",
     "an old workbook": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
     "PDF": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
-    "a picture": b"\x89PNG\r\n\x1a\n\x00\x00",
+    "an image": b"\x89PNG\r\n\x1a\n\x00\x00",
     "SQLite": b"SQLite format 3\x00\x10\x00",
     "NumPy": packed(lambda file: np.save(file, np.ones((3, 2)))),
     "a pickle": packed(lambda file: pd.DataFrame({"a": [1]}).to_pickle(file)),
@@ -456,7 +456,7 @@ def test_rows_that_are_too_short(written, mlp, train, tmp_path):
     )
     rows = [row[:2] if i in (4, 9) else row for i, row in enumerate(ROWS)]
     path = written(lines(rows=rows), "p.csv")
-    says = "2 rows have fewer cells than its header, row 5 below it first; the rest are taken as"
+    says = "2 rows have fewer cells than its header, row 5 below it first; the rest are treated as"
     with pytest.warns(TableWarning, match=says):
         table = read_file(path)
     assert (texts_of(table)["kind"][4], texts_of(table)["y"][9]) == (None, None)
@@ -522,8 +522,8 @@ def test_rows_that_all_have_one_cell_too_many(written, mlp, train, tmp_path, hea
     path = written("\n".join(content))
     message = (
         f"{path} must have 3 cells in each row, as in its header; line 2 has 4, line 3 has 4, line "
-        "4 has 4, … (60 of 60 rows); a cell with the separator in it must be in double quotes, and "
-        "names of rows need a title"
+        "4 has 4, … (60 of 60 rows); a cell that contains the separator must be in double quotes, "
+        "and a column of row names needs a title"
     )
     with pytest.raises(InvalidDataError, match=f"{re.escape(message)}$"):
         read_file(path)
@@ -537,13 +537,13 @@ def test_rows_that_all_have_one_cell_too_many(written, mlp, train, tmp_path, hea
 def test_names_of_rows_without_a_name_in_the_header(check, name):
     """As R writes them."""
     rows = [(name.format(i=i, j=i + 1), *row) for i, row in enumerate(ROWS)]
-    check(lines(rows=rows), says="its rows have one cell more than its header: their first is")
+    check(lines(rows=rows), says="its rows have one more cell than its header: the first is")
 
 
 def test_names_of_rows_that_count_anew(written):
     """In files put one behind the other."""
     path = written(lines(rows=[(i % 30, *row) for i, row in enumerate(ROWS)]))
-    with pytest.warns(TableWarning, match="its rows have one cell more than its header"):
+    with pytest.warns(TableWarning, match="its rows have one more cell than its header"):
         assert read_file(path).columns == ("Unnamed: 0", *HEADER)
 
 

@@ -86,7 +86,8 @@ def test_a_sampler_of_rows_that_are_not_there_is_refused(data, rows):
     with pytest.raises(InvalidDataError) as caught:
         fit(MLP(Architecture(4, (), 2)), data, loss="cross_entropy", shuffle=rows)
     assert str(caught.value) == (
-        f"the sampler must give 3 row numbers of 0 to 19999; got 3, from {min(rows)} to {max(rows)}"
+        f"the sampler must give 3 row numbers from 0 to 19999; got 3, from {min(rows)} to "
+        f"{max(rows)}"
     )
 
 

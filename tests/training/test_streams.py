@@ -217,9 +217,9 @@ def test_what_is_read_is_what_was_written(tmp_path_factory, n, d, t, has_weight,
 
 
 def test_parts_must_be_alike(tmp_path):
-    with pytest.raises(InvalidDataError, match="must be like the first"):
+    with pytest.raises(InvalidDataError, match="must match the first"):
         Stream.write(tmp_path, [(X, Y), (X[:, :3], Y)])
-    with pytest.raises(InvalidDataError, match="must have one length; got 1003, 1002"):
+    with pytest.raises(InvalidDataError, match="must have the same length; got 1003, 1002"):
         Stream.write(tmp_path, [(X, Y[1:])])
     with pytest.raises(InvalidTypeError, match="must be matrices of numbers"):
         Stream.write(tmp_path, [(X.astype(str), Y)])

@@ -1,4 +1,4 @@
-"""Alike: whether the parts of a table, one after the other, have the same columns and types."""
+"""Alike: check that the parts of a table, read one after another, fit together."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,12 +17,12 @@ class _Seen(NamedTuple):
 
 
 class Alike:
-    """Checks that parts of a table fit together, when they are never in memory together.
+    """Checks that parts of a table have the same columns and types, seeing one part at a time.
 
     Parameters
     ----------
     columns : sequence of str
-        Those that all parts must have.
+        The columns that every part must have, in any order.
     name : str
         What messages call the first part.
     """
@@ -32,21 +32,21 @@ class Alike:
         self._seen: dict[str, _Seen] = {}
 
     def fitted(self, table: Table, part: int = 0) -> Table:
-        """Return the next part, with its columns in the order of the first.
+        """Check the next part, and return it with its columns in the order of the first.
 
-        Texts of a CSV file may be of any type. What is missing throughout a part fits any other.
+        Texts from a CSV file match any type, and so does a column without any values.
 
         Parameters
         ----------
         table : Table
         part : int
-            Which part it is, counted from 1, if they have the same name.
+            The number of this part, counted from 1, for messages; 0 if its name is enough.
 
         Raises
         ------
         InvalidDataError
-            If it has other columns, or a column holds entries of another type; the message names
-            the part and the column.
+            If the part has different columns, or a column has entries of a different type; the
+            message names the part and the column.
         """
         check_columns(table, self.columns, self.name, part)
         for column in self.columns:

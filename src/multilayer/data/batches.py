@@ -19,9 +19,10 @@ Array = npt.NDArray[Any]
 
 
 class Sampler(Protocol):
-    """Row numbers, drawn anew for each iteration, such as one of PyTorch's samplers.
+    """An iterable that yields new row numbers each time, such as one of PyTorch's samplers.
 
-    If it has a method ``order``, that returns all of them as an array, which is faster.
+    A sampler may also have a method ``order``, which returns all row numbers at once, as an array;
+    this is faster.
     """
 
     def __len__(self) -> int: ...
@@ -30,47 +31,56 @@ class Sampler(Protocol):
 
 
 class Part(NamedTuple):
-    """A part of an epoch: all of it, if the samples are in memory."""
+    """A part of an epoch: the whole epoch if the samples are in memory."""
 
     batches: "Batches | Lockstep"
     order: Array | None
-    """The order of its samples, and the mass of each batch: see `Batches.epoch`."""
+    """The order of the samples; `masses` has the mass of each batch: see `Batches.epoch`."""
     masses: list[Any]
     data: Data | None = None
-    """Its samples; None for those with which the training began."""
+    """The samples; None for the data that the training started with."""
 
 
 class Epoch(NamedTuple):
-    """An epoch, drawn."""
+    """An epoch whose order has been drawn."""
 
     n_steps: list[int]
-    """The number of its steps, or those of each network, if they differ."""
+    """The number of steps, as a list of one; or one number for each network."""
     parts: Iterator[Part]
 
 
 class Batches:
     """Divides the samples of an epoch into batches, in a new random order for each epoch.
 
-    It knows positions and row numbers only; whoever has the samples reads them.
+    It handles positions and row numbers only; the caller reads the samples.
 
     Parameters
     ----------
     n_samples : int
         Number of samples.
     weight : array of shape (n_samples,) or (K, n_samples), optional
-        Sample weights; those of K networks, if each has its own.
+        Sample weights; one row for each of K networks if they differ.
     batch_size : int
-        Samples per batch. The last batch may be shorter; no sample is left out.
+        Samples per batch. The last batch may be smaller; no sample is left out.
     shuffle : bool or sampler
         Whether each epoch has a new order; or a sampler, which has a length and yields that many
         row numbers for each epoch.
     least : int
-        A last batch with fewer samples joins the one before: batch normalisation needs two.
+        A last batch with fewer samples is merged into the one before: batch normalisation needs
+        two samples.
 
     Attributes
     ----------
     bounds : list of (start, stop)
         The positions of each batch in the order of an epoch.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are no samples, or `weight` does not have one entry for each; later, if a sampler
+        yields wrong row numbers.
+    InvalidArgumentError, InvalidTypeError
+        If `batch_size` is not a positive integer.
 
     Examples
     --------
@@ -114,15 +124,15 @@ class Batches:
         return stop - start
 
     def draw(self, rng: np.random.Generator) -> Epoch:
-        """Return the next epoch."""
+        """Draw the next epoch."""
         return Epoch(self.n_steps, iter([Part(self, *self.epoch(rng))]))
 
     def epoch(self, rng: np.random.Generator) -> tuple[Array | None, list[float]]:
-        """Return the order of an epoch, and the mass of each batch.
+        """Draw the order of an epoch, and return it with the mass of each batch.
 
-        The order is an array of row numbers, or None for all rows as they are. A batch's mass is
-        the sum of its samples' weights; without weights, their number. With weights of K networks,
-        each has its list of masses.
+        The order is an array of row numbers, or None if the rows are not reordered. The mass of a
+        batch is the sum of its sample weights, or the number of its samples if there are no
+        weights. If `weight` has K rows, there is a list of masses for each network.
         """
         order = self._order(rng)
         if self.weight is None:
@@ -133,14 +143,14 @@ class Batches:
 
     @property
     def n_steps(self) -> list[int]:
-        """The number of steps in an epoch, in a list as `Lockstep` has it."""
+        """The number of steps in an epoch, as a list of one, to match `Lockstep`."""
         return [len(self)]
 
     member_rows: tuple[Array, ...] = ()
-    """The rows of each member of an ensemble, if they differ."""
+    """The rows of each member of an ensemble; empty if all members train on the same rows."""
 
     def rows(self, order: Array | None, number: int) -> Array:
-        """Return the row numbers of a batch, in an order that `epoch` returned."""
+        """Return the row numbers of a batch, given an order that `epoch` returned."""
         start, stop = self.bounds[number]
         return np.arange(start, stop) if order is None else order[start:stop].copy()
 
@@ -153,35 +163,36 @@ class Batches:
         n_rows = self.bounds[-1][1]
         if len(order) != n_rows or ((order < 0) | (order >= self.n_samples)).any():
             raise InvalidDataError(
-                f"the sampler must give {n_rows} row numbers of 0 to {self.n_samples - 1}; got "
+                f"the sampler must give {n_rows} row numbers from 0 to {self.n_samples - 1}; got "
                 f"{len(order)}, from {order.min(initial=0)} to {order.max(initial=0)}"
             )
         return order
 
 
 class Lockstep:
-    """The batches of K networks that take their steps together, each with rows of its own.
+    """The batches of K networks that are trained in step, each on its own rows.
 
-    Network k takes the batches that it would take alone. An epoch has as many steps as the longest;
-    a network with fewer rows has shorter last batches, or none.
+    Network k gets the same batches as if it were trained alone. The network with the most batches
+    sets the number of steps in an epoch; in later steps, a network with fewer rows has a smaller
+    batch, or none.
 
     Parameters
     ----------
     n_samples : int
-        Number of samples in all.
+        Total number of samples.
     rows : sequence of K arrays
-        Each network's rows, which may repeat; one without rows takes no steps.
+        Each network's row numbers, possibly with repeats. A network without rows takes no steps.
     weight : array of shape (n_samples,) or (K, n_samples), optional
         Sample weights.
     batch_size, shuffle, least
-        As in `Batches`; several samplers are a sequence of K, each of positions in its network's
-        rows.
+        As in `Batches`, except that `shuffle` may be a sequence of K samplers, one for each
+        network, which yield positions in the network's rows.
 
     Attributes
     ----------
     bounds : list of (starts, stops)
         The positions of each step's batch in the networks' orders: two arrays of shape (K,), or two
-        numbers where they are the same for all.
+        numbers if they are the same for all networks.
 
     Examples
     --------
@@ -239,14 +250,14 @@ class Lockstep:
         return [0 if own is None else len(own) for own in self._batches]
 
     def draw(self, rngs: Sequence[np.random.Generator]) -> Epoch:
-        """Return the next epoch."""
+        """Draw the next epoch."""
         return Epoch(self.n_steps, iter([Part(self, *self.epoch(rngs))]))
 
     def epoch(self, rngs: Sequence[np.random.Generator]) -> tuple[Array, list[list[float]]]:
-        """Return the orders of an epoch, and the masses of each network's batches.
+        """Draw the orders of an epoch, and return them with the masses of each network's batches.
 
-        The orders are row numbers, of shape (K, n), where n is the largest number of rows of a
-        network; what follows the rows of a smaller one is not used.
+        The orders are row numbers, of shape (K, n), where n is the largest number of rows that a
+        network has; entries past the end of a network's rows are padding.
         """
         orders = np.zeros((len(self.member_rows), max(map(len, self.member_rows))), dtype=np.intp)
         masses: list[list[float]] = []
@@ -258,7 +269,7 @@ class Lockstep:
         return orders, masses
 
     def rows(self, orders: Array, number: int) -> list[Array]:
-        """Return each network's row numbers in its last batch up to a step."""
+        """Return the row numbers of each network's batch in a step, or of its last batch so far."""
         found = []
         for order, batches in zip(orders, self._batches, strict=True):
             start, stop = (0, 0)
@@ -269,6 +280,6 @@ class Lockstep:
 
 
 def starts_of(n_rows: int, batch_size: int, least: int) -> range:
-    """Return where batches start; one at the end with fewer rows than `least` joins the last."""
+    """Return where batches start; a last batch of fewer than `least` rows joins the one before."""
     starts = range(0, n_rows, batch_size)
     return starts[:-1] if len(starts) > 1 and n_rows - starts[-1] < least else starts

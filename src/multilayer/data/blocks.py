@@ -1,4 +1,4 @@
-"""Blocks: a table that is never whole in memory."""
+"""Blocks: a table that is read in blocks of rows, so that it need not fit into memory."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 __all__ = ["PLACES", "Blocks", "read_blocks"]
 
 PLACES = 2**40
-"""More rows than any file has."""
+"""More than the number of rows in any file."""
 
 
 class _How(NamedTuple):
@@ -49,7 +49,7 @@ class _How(NamedTuple):
 
 
 class _Stamp(NamedTuple):
-    """What changes when a file does."""
+    """What shows that a file has changed."""
 
     n_bytes: int
     changed: int
@@ -57,7 +57,7 @@ class _Stamp(NamedTuple):
 
 
 class Blocks:
-    """A table in blocks of rows, to be gone through as often as needed: see `read_blocks`.
+    """A table in blocks of rows, which can be iterated over repeatedly: see `read_blocks`.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Blocks:
     columns : tuple of str
         The columns' names.
     n_bytes : int
-        The size of the files; 0 if it is not known.
+        The size of the files; 0 if it is unknown.
     """
 
     def __init__(self, source: Sources | Frames, n_rows: int, how: _How) -> None:
@@ -78,7 +78,7 @@ class Blocks:
         self._share = Share()
         self._said: set[str] = set()
         self._standard_input: list[Opens] = []
-        self._begun = [self._reader(0)]  # what has been read of it is not read again
+        self._begun = [self._reader(0)]  # so that the first pass need not open the file again
         self.columns = self._begun[0].columns
 
     def __iter__(self) -> Iterator[Table]:
@@ -87,11 +87,16 @@ class Blocks:
             yield table
 
     def numbered(self) -> Iterator[tuple[int, Table]]:
-        """Yield the blocks, each with the number of its first row.
+        """Yield the blocks, each with the number of its first row; its rows are consecutive.
 
-        The rows of a block are numbered on from there. A row has the same number in every pass, in
-        all parts, and whatever `n_rows` is: 2⁴⁰ times the number of its file, plus its own number
-        in it, both counted from 0. Rows that are left out do not count.
+        A row's number is 2⁴⁰ times the index of its file, plus its index within the file, both
+        counted from 0; rows that are left out are not counted. It is the same in every pass, in
+        every part, and for any `n_rows`.
+
+        Raises
+        ------
+        InvalidDataError
+            As described in `read_blocks`.
         """
         how = self._how
         alike = Alike(self.columns, str(self._paths[0]) if self._paths else self.name)
@@ -104,7 +109,7 @@ class Blocks:
                     yield number * PLACES + start, alike.fitted(table).without(how.missing)
             counted.append(reader.counted)
             self._tell(f"{reader.counted.name}: {remark}" for remark in reader.remarks())
-            del reader  # which may hold all of the file
+            del reader  # it may hold the whole file
         refuse_broken(counted, how.bad_rows)
         if self._share == Share() and all(each.n_rows == each.broken.n for each in counted):
             name = counted[0].name if len(counted) == 1 else self.name
@@ -113,23 +118,24 @@ class Blocks:
     def part(self, rank: int, n_parts: int) -> Self:
         """Return the blocks that one of several processes is to read.
 
-        They are those of whole files if there are at least as many files as processes. Otherwise
-        all processes read all files, in turns of a block, or of the blocks that begin in a row
-        group of a Parquet file; a process decodes no row group without a block of its own, and
-        looks at the rows of others in CSV files only to count them. Whether too many rows are
-        broken is decided by the files that are read.
+        If there are at least as many files as processes, each process gets whole files. Otherwise
+        all processes read all files and take blocks in turn; in a Parquet file, all blocks that
+        begin in the same row group go to the same process if there are enough row groups. Of a
+        Parquet file, a process decodes only row groups with blocks of its own; of a CSV file, it
+        parses all rows, but only counts those of the other processes. Each process checks the share
+        of broken rows in the files that it reads.
 
         Parameters
         ----------
         rank : int
-            The process, from 0.
+            The number of the process, from 0.
         n_parts : int
             The number of processes.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If there is no such process.
+            If `rank` is not from 0 to n_parts − 1.
         """
         checks.integer(n_parts, "n_parts", "part")
         checks.integer(rank, "rank", "part", minimum=0)
@@ -140,12 +146,13 @@ class Blocks:
         return part
 
     def fingerprint(self) -> str | None:
-        """Return the hash of the files' paths, sizes and times, and of how they are read.
+        """Return a hash of the files' paths, sizes and modification times, and the read options.
 
         Returns
         -------
         str or None
-            32 hexadecimal digits; None if the table is not in files, or in standard input.
+            32 hexadecimal digits; None if the table does not come from files, or some of it comes
+            from standard input.
         """
         if not all(self._stamps) or not self._paths:
             return None
@@ -155,7 +162,7 @@ class Blocks:
         return found.hexdigest()
 
     def _numbers(self) -> range:
-        """Return the numbers of the files that are read."""
+        """Return the indices of the files to read."""
         share, n_files = self._share, len(self._paths) or 1
         return range(share.rank, n_files, share.n_parts) if self._by_files else range(n_files)
 
@@ -164,12 +171,12 @@ class Blocks:
         return len(self._paths) >= self._share.n_parts
 
     def _share_of(self, number: int) -> Share:
-        """Return the share in a file: not everybody's first file begins with the first block."""
+        """Return the share of a file; the first block of each file goes to a different rank."""
         rank, n_parts = self._share
         return Share() if self._by_files else Share((rank - number) % n_parts, n_parts)
 
     def _reader(self, number: int) -> Reader:
-        """Return what reads a file, which is open and is a table, or the frames."""
+        """Return a reader for the frames, or for a file after checking that it is a table."""
         if self._frames is not None:
             return FrameReader(self._frames.begin(), Origin(self.name))
         path, how = self._paths[number], self._how
@@ -195,11 +202,11 @@ class Blocks:
 
     @contextmanager
     def _unchanged(self, number: int) -> Iterator[None]:
-        """Raise if a file is not what it was, before or after, or when something else is wrong."""
+        """Raise if a file has changed, before or after reading; this explains other errors too."""
 
         def check() -> None:
             if self._paths and _stamp(self._paths[number]) != self._stamps[number]:
-                rule = "has changed since it was looked at first; it must stay as it is"
+                rule = "has changed since it was first opened; it must stay the same"
                 raise InvalidDataError(rule, self._paths[number])
 
         check()
@@ -211,7 +218,7 @@ class Blocks:
         check()
 
     def _tell(self, remarks: Iterator[str]) -> None:
-        """Warn of what has not been said in an earlier pass."""
+        """Warn of each remark, unless an earlier pass did."""
         for remark in remarks:
             if remark not in self._said:
                 self._said.add(remark)
@@ -229,36 +236,36 @@ def read_blocks(
     missing: Sequence[str] = (),
     bad_rows: str | None = None,
 ) -> Blocks:
-    r"""Read a table in blocks of rows, in the memory that two of them take.
+    r"""Read a table in blocks of rows, using about as much memory as two blocks need.
 
-    Each block is a table of its own, which knows the numbers of its rows in their file. What a
-    column holds may look different from block to block; so take blocks for what has decided that
-    already, such as a model's `multilayer.model.Columns`, and `read_file` to decide it.
+    Each block is a `Table` that knows the numbers of its rows in their file. A column's type may
+    look different from block to block. Use blocks where the types have already been decided, such
+    as by a model's `multilayer.model.Columns`, and `read_file` to decide them.
 
-    What is returned can be iterated as often as needed. Each time, the files are read anew, except
-    standard input, which is held in memory; they must not change in between.
+    The result can be iterated over repeatedly. Each pass reads the files again, except standard
+    input, which is kept in memory; the files must not change in between.
 
-    CSV and Parquet files are read block by block. To find out its encoding, all of a CSV file is
-    read before its first block. Other formats are read whole, file by file, and so are zstd and
-    Parquet files that are themselves compressed.
+    CSV and Parquet files are read block by block; a CSV file is first read once from end to end to
+    find its encoding. Files in other formats are each read whole, and so are files compressed with
+    zstd, and Parquet files inside a compressed file.
 
     Parameters
     ----------
     source : path, iterable of paths, or tables
-        Files, as in `read_file`. Or tables that `read_table` knows, with the same columns: an
-        iterable of them, or a function that returns an iterator, such as a RecordBatchReader of
-        pyarrow. Or a polars LazyFrame or a pyarrow Dataset, which is streamed. All of these must
-        yield the same rows in the same order in each pass. An iterator, such as a generator, does
-        for one pass.
+        Files, as in `read_file`. Or tables that `read_table` accepts, with the same columns: an
+        iterable of them, or a function that returns an iterator, such as a pyarrow
+        RecordBatchReader. Or a polars LazyFrame or a pyarrow Dataset, which is streamed. All of
+        these must yield the same rows in the same order in each pass. An iterator, such as a
+        generator, allows only one pass.
     separator, decimal, encoding, date_order, missing
         As in `read_file`.
     n_rows : int
-        The number of rows in a block. Fewer rows than that, left over at the end of a file, are
-        added to its last block: none has fewer, unless the file has.
+        The number of rows in a block. Rows left over at the end of a file are added to its last
+        block, so no block has fewer rows, unless the file has.
     bad_rows : {"skip", "fail"}, optional
-        What to do if rows of a CSV file have more cells than the header: leave them out, or raise
-        at the first. By default they are left out, and if they turn out to be more than 1 % of all
-        rows, the end of the pass raises.
+        What to do with rows of a CSV file that have more cells than the header: leave them out, or
+        raise at the first one. By default they are left out, and if they turn out to be more than
+        1 % of all rows, an error is raised at the end of the pass.
 
     Returns
     -------
@@ -268,14 +275,14 @@ def read_blocks(
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        By the call if a file is not there, or if the first cannot be opened or is not a table. By
-        the iterator, at the block concerned, if a file is damaged or has changed, or has other
-        columns than the first or entries of another type; and if the source has no rows.
+        By the call, if a file does not exist, or the first file cannot be opened or is not a table.
+        By the iterator, at the block concerned, if a file is damaged or has changed, or its columns
+        or their types differ from those of the first; and at the end, if the source has no rows.
 
     Warns
     -----
     TableWarning
-        After the last block of a file, about what was decided and is open to doubt.
+        After the last block of a file, about decisions that may be wrong.
 
     Examples
     --------
@@ -302,7 +309,7 @@ def read_blocks(
 
 
 def _stamp(path: Path | str) -> _Stamp | None:
-    """Return a file's size and time; None for standard input."""
+    """Return a file's size and modification time; None for standard input."""
     if path == STANDARD_INPUT:
         return None
     with checked_reading(path):
@@ -311,7 +318,7 @@ def _stamp(path: Path | str) -> _Stamp | None:
 
 
 def _seekable(opens: Opens) -> Opens:
-    """Return what opens a file such that reading it here and there is fast."""
+    """Return a function that opens the file for fast random access."""
     with opens() as file:
         if isinstance(file, (io.BufferedReader, io.BytesIO)):
             return opens

@@ -27,9 +27,9 @@ LIKE_ISO = re.compile(r"\d\d-(?:0[1-9]|1[0-2])-\d\d(?!\d)")
 """A date whose first part may be the year: 20-02-17."""
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
-"""The largest month and day; two-digit years from `TO_COME` on are not in the past."""
+"""The largest month and day; two-digit years from `TO_COME` on would be in the future."""
 FAR = 10
-"""Two-digit years that are read as more years from now than this are in doubt."""
+"""A two-digit year is in doubt if it is read as a year more than this many years ahead."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class DateFormat:
     order : {"", "day first", "month first"}
         How to read ``5/1/2024``; empty if no date is written like that.
     has_zone : bool
-        Whether moments have a time zone: they are then counted in UTC.
+        Whether dates have a time zone; they are then converted to UTC.
     missing : tuple of str
-        Texts in the training data that are not dates and count as missing values. Known marks of
-        missing values, such as ``NA`` and ``?``, always do.
+        Texts in the training data that are not dates and are treated as missing values. Known marks
+        of missing values, such as ``NA`` and ``?``, are always missing.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class DateFormat:
         return ", ".join(part for part, is_so in parts.items() if is_so)
 
     def dates(self, texts: Sequence[str]) -> tuple[Array, list[int]]:
-        """Return seconds since 1970, NaN if missing; and the positions of what is not a date."""
+        """Return seconds since 1970, NaN if missing; and the indices of texts that do not fit."""
         if not self.has_zone and (quick := iso_seconds(texts)) is not None:
             return quick, []
         found = [self._seconds(text) for text in texts]
@@ -89,25 +89,25 @@ class DateFormatFound(NamedTuple):
     """The result of `find_date_format`."""
 
     format: DateFormat | None
-    """None if there are dates, but it is unclear which."""
+    """None if there are dates, but it is unclear how to read them."""
     others: tuple[str, ...] = ()
     """Texts that are neither dates nor known marks of missing values."""
     shows: str = ""
-    """The order, if the texts leave no doubt about it."""
+    """The order of day and month, if the texts leave no doubt about it."""
     why: str = ""
-    """What is unclear about the dates."""
+    """What is unclear, if `format` is None."""
     doubt: str = ""
-    """What is open to doubt about dates that are read."""
+    """A note on dates that may have been read wrongly."""
 
 
 def find_date_format(
     texts: Sequence[str], counts: Array, order: str | None = None, *, is_asked: bool = False
 ) -> DateFormatFound | None:
-    """Return how the dates of a column are written, or None if it holds something else.
+    """Return how the dates of a column are written, or None if it does not hold dates.
 
-    A column holds dates if its texts are dates, except for marks of missing values and for other
-    texts in at most 2 % of its entries. If a field of ``5/1/2024`` exceeds 12 in any text, the
-    other field is the month in all of them.
+    A column holds dates if its texts are dates, apart from marks of missing values and from other
+    texts in at most 2 % of its entries. If the first or second number of dates such as ``5/1/2024``
+    exceeds 12 in some text, the other number is the month in all texts.
 
     Parameters
     ----------
@@ -116,9 +116,10 @@ def find_date_format(
     counts : array of int
         How often each occurs in the column.
     order : {"day first", "month first"}, optional
-        The order, if the texts leave it open.
+        The order to use if the texts leave it open.
     is_asked : bool
-        Whether the user says that it holds dates: then all dates are read, and the rest is missing.
+        Whether the user says that the column holds dates: then all dates are read, and other texts
+        are missing values.
 
     Examples
     --------
@@ -176,14 +177,14 @@ def find_date_format(
 
 
 def _doubt_of_centuries(texts: Sequence[str], found: Sequence[Moment | None]) -> str:
-    """Return a note on two-digit years that are read as years far ahead, such as those of birth."""
+    """Return a note on two-digit years read as years far ahead, as happens to years of birth."""
     last = datetime.date.today().year + FAR
     for text, m in zip(texts, found, strict=True):
         if m is not None and m.year > last and not re.search(r"\d{4}", text):
             years = f"{1900 + PIVOT} to {1999 + PIVOT}"
             return (
-                f"has two-digit years, which are read as {years}: {text!r} is taken for {m.year}; "
-                "years of four digits would leave no doubt"
+                f"has two-digit years, which are read as {years}: {text!r} is read as {m.year}; "
+                "four-digit years would be unambiguous"
             )
     return ""
 
@@ -191,10 +192,10 @@ def _doubt_of_centuries(texts: Sequence[str], found: Sequence[Moment | None]) ->
 def _doubt_of_years(
     texts: Sequence[str], found: Sequence[Moment | None], order: str | None
 ) -> str | None:
-    """Return why two-digit years are in doubt; None if they are not, "" if nothing is a date.
+    """Return why two-digit years are in doubt; None if they are not, "" if the texts are no dates.
 
-    Days vary a lot and years little; a year that is still to come is not one; and 3.11.10 is a
-    version.
+    Days should vary a lot and years little, and years should not be in the future. A text such as
+    3.11.10 is a version number.
     """
     short = [m for m in found if m is not None and m.has_short_year]
     years = {m.year % 100 for m in short}

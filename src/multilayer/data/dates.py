@@ -1,8 +1,8 @@
-"""Dates: what people write for a day or a moment, read as seconds.
+"""Dates: days and times in the forms in which people write them, read as seconds.
 
 ``2024-01-05``, ``5.1.2024``, ``01/05/24 3:30 pm``, ``Jan 5, 2024``, ``2024-01-05T10:00:00+02:00``,
-``Dec-2015``, ``01/2024``, ``2024Q1``, ``2024-W05``, ``20240105``. A moment is counted in seconds
-since the beginning of 1970: in UTC if it has a time zone, as written if not.
+``Dec-2015``, ``01/2024``, ``2024Q1``, ``2024-W05``, ``20240105``. A date becomes a number of
+seconds since the beginning of 1970: in UTC if it has a time zone, otherwise in local time.
 """
 
 import datetime
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 DAY = 86400.0
 ORDINAL_OF_1970 = datetime.date(1970, 1, 1).toordinal()
 PIVOT = 69
-"""Two-digit years from here on are of the last century, as in POSIX."""
+"""Two-digit years from this one on are in the 1900s, others in the 2000s, as in POSIX."""
 COMPACT = len("20240105")
 LEAST_COMPACT = 10
 """How many distinct numbers such as 20240105 a column must have to hold dates."""
@@ -59,35 +59,35 @@ FORMS = [
     )
 ]  # fmt: skip
 ISO = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?")
-"""What NumPy reads, many texts at once."""
+"""A date that NumPy can parse: it parses many at once, which is fast."""
 
 
 class Moment(NamedTuple):
-    """The parts of a date; ``day`` and ``month`` may have to be swapped."""
+    """The parts of a date."""
 
     year: int
     month: int
     day: int
     is_open: bool = False
-    """Whether ``day`` may be the month, as in ``5/1/2024``; it is what comes first."""
+    """Whether ``day``, the number that comes first, may be the month, as in ``5/1/2024``."""
     seconds: float = 0.0
     """Since the beginning of the day."""
     offset: float | None = None
-    """That of the time zone, in seconds east of Greenwich, if there is one."""
+    """The time zone's offset in seconds east of Greenwich; None if there is no time zone."""
     is_compact: bool = False
-    """Whether it is written in digits alone, like a number: ``20240105``."""
+    """Whether the date is written in digits alone, like a number: ``20240105``."""
     has_short_year: bool = False
-    """Whether its two-digit year might be a day: ``24-01-15``, ``Jan-15``."""
+    """Whether the year has two digits and so might be a day: ``24-01-15``, ``Jan-15``."""
 
     def since_1970(self, *, month_first: bool = False) -> float | None:
-        """Return seconds since the beginning of 1970, or None if there is no such day."""
+        """Return the seconds since the beginning of 1970, or None if the day does not exist."""
         month, day = (self.day, self.month) if month_first and self.is_open else self[1:3]
         try:
             ordinal = datetime.date(self.year, month, day).toordinal()
         except ValueError:
             return None
         seconds = (ordinal - ORDINAL_OF_1970) * DAY + self.seconds - (self.offset or 0.0)
-        return round(seconds, 6)  # to the microsecond, as elsewhere
+        return round(seconds, 6)  # to the microsecond, as NumPy does it in `iso_seconds`
 
 
 def moment(text: str) -> Moment | None:
@@ -117,7 +117,7 @@ def moment(text: str) -> Moment | None:
         except ValueError:
             return None
         return Moment(first.year, first.month, first.day)
-    is_open = "a" in part and part["mark"] != "."  # with points the day comes first
+    is_open = "a" in part and part["mark"] != "."  # in 5.1.2024, the day comes first
     day, month = int(part.get("day") or part.get("a") or 1), part.get("month") or part.get("b")
     if quarter := part.get("quarter") or part.get("fourth"):
         month = 3 * int(quarter) - 2
@@ -148,7 +148,7 @@ def _clock(part: dict[str, Any]) -> tuple[float, float | None]:
 
 
 def iso_seconds(texts: Sequence[str]) -> Array | None:
-    """Return seconds since 1970 if all dates are in ISO form without a time zone, else None."""
+    """Return seconds since 1970 if all texts are ISO dates without a time zone, else None."""
     if not all(map(ISO.fullmatch, texts)):
         return None
     try:
@@ -159,7 +159,7 @@ def iso_seconds(texts: Sequence[str]) -> Array | None:
 
 
 def iso_texts(seconds: Array) -> list[str]:
-    """Return moments as text in ISO form, each as short as possible.
+    """Return times as text in ISO form, each as short as possible.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def iso_texts(seconds: Array) -> list[str]:
 
 
 def compact_dates(numbers: Array) -> Array:
-    """Return the seconds since 1970 of numbers such as 20240105, NaN for those that are not dates.
+    """Return numbers such as 20240105 as seconds since 1970, NaN for numbers that are not dates.
 
     Examples
     --------

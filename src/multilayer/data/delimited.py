@@ -1,4 +1,4 @@
-"""Tables in CSV files, whatever their dialect."""
+"""Tables in CSV files of any dialect."""
 
 import csv
 from array import array
@@ -29,9 +29,9 @@ __all__ = ["Rows", "csv_errors", "entries_of", "read_delimited", "texts_of"]
 Array = npt.NDArray[Any]
 
 MOST_LINES = 10
-"""More lines than this in one cell that look like rows mean that a quote is misplaced."""
+"""If a cell has more lines than this that look like rows, a quote must be misplaced."""
 LAST = 3
-"""Rows at the end of a file that may sum up the others."""
+"""How many rows at the end of a file may be totals."""
 TOTALS = frozenset(
     form(word) + end
     for word in (
@@ -43,9 +43,9 @@ TOTALS = frozenset(
     for form in (str.lower, str.upper, str.title, str.capitalize)
     for end in ("", ":")
 )  # fmt: skip
-"""How such rows begin; a look into a set costs no time, as a comparison without case does."""
+"""How totals begin. All usual cases are listed: looking up a set is faster than ignoring case."""
 BLOCK = 10_000
-"""Rows to process at a time; equal texts are stored once."""
+"""Rows to process at a time."""
 
 
 def read_delimited(opens: Opens, encoding: str, path: object, separator: str | None = None) -> Read:
@@ -57,14 +57,14 @@ def read_delimited(opens: Opens, encoding: str, path: object, separator: str | N
         Opens the file.
     encoding : str
     path : path or str
-        What messages call the file.
+        The file's name in messages.
     separator : str, optional
-        What separates cells, if it is known.
+        What separates cells; found from the text if it is None.
 
     Raises
     ------
     InvalidDataError
-        If it is not a table.
+        If the file does not hold a table.
     """
     with csv_errors(path):
         with opened(opens, encoding) as text:
@@ -79,12 +79,12 @@ def read_delimited(opens: Opens, encoding: str, path: object, separator: str | N
 
 @contextmanager
 def csv_errors(path: object) -> Iterator[None]:
-    """Say what is wrong with a file that the csv module cannot read.
+    """Turn errors of the csv module into errors that name the file.
 
     Raises
     ------
     InvalidDataError
-        The message names the file.
+        If the csv module cannot read the file.
     """
     try:
         yield
@@ -96,7 +96,7 @@ def csv_errors(path: object) -> Iterator[None]:
 def texts_of(
     rows: Iterable[tuple[str, ...]], dialect: Dialect, path: object
 ) -> list[tuple[Array, list[str]]]:
-    """Return the distinct texts of each column of some rows, and where they are."""
+    """Return, for each column, the code of each row's text and the distinct texts."""
     places: list[dict[str, int]] = [{} for _ in dialect.names]  # in order of appearance
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
     each = iter(rows)
@@ -105,7 +105,7 @@ def texts_of(
             new = filterfalse(known.__contains__, dict.fromkeys(column))
             known.update(zip(new, count(len(known))))
             found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
-    texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
+    texts = [list(places.pop(0)) for _ in dialect.names]  # frees the dicts, which are large
     for name, kept in zip(dialect.names, texts, strict=True):
         _check_quotes(name, kept, dialect, path)
     return [(np.concatenate(found), kept) for found, kept in zip(codes, texts, strict=True)]
@@ -114,16 +114,16 @@ def texts_of(
 def entries_of(
     texts: Iterable[tuple[Array, list[str]]], dialect: Dialect, origin: Origin
 ) -> list[TextEntries]:
-    """Return columns of texts."""
+    """Return the columns that `texts_of` found, as entries."""
     pairs = zip(dialect.names, texts, strict=True)
     return [TextEntries(name, origin, codes, kept) for name, (codes, kept) in pairs]
 
 
 class Rows:
-    """The rows below the header, all with its number of cells; and what is to be said of them.
+    """The rows below the header, each with as many cells as the header, and remarks on them.
 
-    An empty line is a row only in a file with one column. If the header is repeated, files were
-    concatenated. Cells that are missing at the end of a row are empty; a row with more cells than
+    An empty line is a row only in a file with one column. A repeated header, as in concatenated
+    files, is skipped. Cells missing at the end of a row become empty; a row with more cells than
     the header is broken, and left out.
     """
 
@@ -132,14 +132,14 @@ class Rows:
         self.n_rows = 0
         self.broken: FirstFew[BrokenRow] = FirstFew()
         self._n_before = array("q")
-        """How many rows were kept before each broken one."""
+        """The number of rows kept before each broken one."""
         self._short: FirstFew[int] = FirstFew()
         self._again: FirstFew[int] = FirstFew()
         self._totals: FirstFew[tuple[int, int, str]] = FirstFew()
-        """The number of each row that may sum up others, its line, and how it begins."""
+        """The number, line and first text of each row that may be a total."""
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
-        """Yield the rows: as tuples, which Python's search for circles soon leaves alone."""
+        """Yield the rows, as tuples: the garbage collector stops tracking tuples of strings."""
         names, n_columns = self.dialect.names, len(self.dialect.names)
         rows = islice(cells(self.lines, self.dialect.separator), self.dialect.n_above, None)
         for line, row in _filled(rows, n_columns):
@@ -161,18 +161,18 @@ class Rows:
                 self._n_before.append(self.n_rows - self.broken.n)
 
     def numbers(self, start: int, stop: int) -> Array:
-        """Return the numbers in the file, counted from 0, of some of the rows that are yielded."""
+        """Return the numbers in the file, counted from 0, of yielded rows from start to stop."""
         kept = np.arange(start, stop)
         return kept + np.searchsorted(np.array(self._n_before), kept, side="right")
 
     def remarks(self) -> Iterator[str]:
-        """Yield what is open to doubt."""
+        """Yield remarks on what is open to doubt."""
         short, again, broken = self._short, self._again, self.broken
         if short.n:
             rows_have = "a row has" if short.n == 1 else f"{short.n:,} rows have"
             yield (
                 f"{rows_have} fewer cells than its header, row {short.first[0]:,} below it"
-                f"{' first' * (short.n > 1)}; the rest are taken as missing"
+                f"{' first' * (short.n > 1)}; the rest are treated as missing"
             )
         if again.n:
             times = "" if again.n == 1 else f" {again.n:,} times, first"
@@ -181,18 +181,18 @@ class Rows:
             rows_are = "a row is" if broken.n == 1 else f"{broken.n:,} rows are"
             yield f"{rows_are} left out, with more cells than its header: {shown(broken)}"
         first = next(iter(self._totals.first), (0, 0, ""))[0]
-        if max(self.n_rows - LAST, LAST) <= first:  # no row above begins so
+        if max(self.n_rows - LAST, LAST) <= first:  # no earlier row looks like a total
             for _, line, begins in self._totals.first:
                 yield (
-                    f"line {line:,} begins with {begins!r} and is read like any row; if it sums up "
-                    "the others, take it out"
+                    f"line {line:,} begins with {begins!r} and is read like any other row; if it "
+                    "is a total of the others, remove it"
                 )
 
 
 def _filled(
     rows: Iterable[tuple[int, list[str]]], n_columns: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows but not empty lines; with one column, those before a row are missing values."""
+    """Yield rows without empty lines; in one column, empty lines above a row are missing values."""
     n_empty = 0
     for line, row in rows:
         if n_columns > 1:
@@ -207,7 +207,7 @@ def _filled(
 
 
 def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: object) -> None:
-    """Raise if a quote that is closed too late has made many lines one cell."""
+    """Raise if a quote that is closed too late has turned many lines into one cell."""
     n_separators = max(len(dialect.names) - 1, 1)
     for text in texts:
         if "\n" not in text:

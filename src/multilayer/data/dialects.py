@@ -1,4 +1,4 @@
-"""Dialects of CSV: how a file is encoded, what separates its cells, where its table begins."""
+"""Dialects of CSV: a file's encoding, its separator, and where its table begins."""
 
 import codecs
 import csv
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Opens = Callable[[], IO[bytes]]
-"""Opens a file's content, from its beginning, as often as it is called."""
+"""A function that opens a file's content at its beginning each time it is called."""
 
 MARKS = {
     b"\xef\xbb\xbf": "utf-8",
@@ -35,17 +35,17 @@ MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-"""The bytes that some programs write first, and the encoding that they mark."""
+"""Byte order marks, and the encodings that they indicate."""
 SEPARATORS = (",", ";", "\t", "|")
 OTHERS = {
-    **dict.fromkeys(SEPARATORS, "if each row is in quotes as a whole, take them away"),
+    **dict.fromkeys(SEPARATORS, "if each row is quoted as a whole, remove those quotes"),
     **{each: f"if {each!r} separates cells, give it as the separator" for each in " ^~"},
 }
-"""What may separate cells in lines that seem to have one, and what to do."""
+"""What may separate cells in lines that seem to have only one cell, and what to do then."""
 SAMPLE = 2**18
-"""Characters to look at, in whole lines."""
+"""About how many characters to look at, in whole lines."""
 SAMPLE_LINES = 20
-"""Lines to look at, however long they are."""
+"""Lines to look at first, however long they are."""
 PART = 2**20
 """Characters to decode at a time when an encoding is tried."""
 
@@ -55,23 +55,23 @@ class Dialect(NamedTuple):
 
     separator: str
     names: tuple[str, ...]
-    """Column names in order; one without a name is ``Unnamed: 0``, by its position."""
+    """Column names in order; an empty one becomes ``Unnamed: 0``, with its position."""
     n_above: int
     """Number of lines above the first row, including the header."""
     remarks: tuple[str, ...] = ()
-    """What was decided and is open to doubt."""
+    """Decisions that are open to doubt."""
 
 
 def find_encoding(opens: Opens, asked: str | None, path: object) -> tuple[str, tuple[str, ...]]:
-    """Return a file's encoding, and what is open to doubt about it.
+    """Return a file's encoding, and remarks on what is open to doubt about it.
 
-    It is the one given, that of its first bytes, or one that fits it all; UTF-8 may also fit most
-    characters that are not ASCII.
+    It is the encoding that is `asked` for, the one that a byte order mark indicates, or one that
+    can decode the whole file. UTF-8 is also chosen if it decodes most of the non-ASCII characters.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no encoding of the name given.
+        If Python knows no encoding of the name `asked`.
     InvalidDataError
         If the file is not text in this encoding.
     """
@@ -79,7 +79,7 @@ def find_encoding(opens: Opens, asked: str | None, path: object) -> tuple[str, t
         first = file.read(100)
     known = asked or next((name for mark, name in MARKS.items() if first.startswith(mark)), None)
     names = [known] if known else ["utf-8", "cp1252", "latin-1"]
-    if known is None and b"\0" in first:  # UTF-16 without its mark, or not text at all
+    if known is None and b"\0" in first:  # UTF-16 without a mark, or not text at all
         names.insert(0, "utf-16-le" if first[1:2] == b"\0" else "utf-16-be")
     for name in names:
         try:
@@ -101,13 +101,13 @@ def find_encoding(opens: Opens, asked: str | None, path: object) -> tuple[str, t
 
 
 def _stray(opens: Opens) -> str | None:
-    """Return a remark on the bytes that are not UTF-8, if more characters are and are not ASCII."""
+    """Return a remark on bytes that are not UTF-8, if more non-ASCII characters are UTF-8."""
     n_good = n_bad = first = 0
     line = 1
     with opened(opens, "utf-8", "surrogateescape") as text:
         while part := text.read(PART):
             if "\0" in part:
-                return None  # it is no text
+                return None  # it is not text
             bad = re.findall("[\udc80-\udcff]", part)
             n_good += len(re.findall("[^\0-\x7f]", part)) - len(bad)
             if bad and not n_bad:
@@ -119,11 +119,11 @@ def _stray(opens: Opens) -> str | None:
     what = f"a byte in line {first:,} is not UTF-8 and is"
     if n_bad > 1:
         what = f"{n_bad:,} bytes are not UTF-8, the first in line {first:,}, and are"
-    return f"{what} read as �; if it is all in another encoding, give that"
+    return f"{what} read as �; if the whole file is in another encoding, give that"
 
 
 def _check_text(text: TextIO, path: object) -> None:
-    """Raise if a file has a NUL character, so that it is not text."""
+    """Raise if a file contains a NUL character, and so is not text."""
     line = 1
     while part := text.read(PART):
         if "\0" in part:
@@ -135,7 +135,7 @@ def _check_text(text: TextIO, path: object) -> None:
 
 
 def _placed(error: UnicodeError, opens: Opens, encoding: str) -> str:
-    """Return an error's text, with its line and its position in the whole file."""
+    """Return an error's message, with the line and the position in the whole file."""
     decoder, line, n_read = codecs.getincrementaldecoder(encoding)(), 1, 0
     try:
         with opens() as file:
@@ -147,18 +147,18 @@ def _placed(error: UnicodeError, opens: Opens, encoding: str) -> str:
         line += found.object[: found.start].decode(encoding, "ignore").count("\n")
         place = n_read - len(found.object) + found.start
         return f"line {line:,}: " + re.sub(r"position \d+(-\d+)?", f"position {place}", str(found))
-    except UnicodeError:  # it has no position, such as a missing mark
+    except UnicodeError:  # without a position, such as for a missing byte order mark
         pass
     return str(error)
 
 
 def opened(opens: Opens, encoding: str, errors: str = "replace") -> io.TextIOWrapper:
-    """Return a file's text, without a mark of its encoding, to be read in parts.
+    """Open a file as text, without its byte order mark, to be read in parts.
 
-    Bytes that do not fit become � by default, since `find_encoding` has looked at all of them.
-    All of it at once would take as much memory as the file again, or up to four times as much.
+    Bytes that cannot be decoded become � by default: `find_encoding` has already checked them. The
+    whole text at once would take up to four times as much memory as the file.
     """
-    codecs.lookup(encoding)  # raises before anything is open
+    codecs.lookup(encoding)  # raises before the file is opened
     text = io.TextIOWrapper(opens(), encoding, errors, newline="")
     try:
         if text.read(1) != "\ufeff":
@@ -172,12 +172,11 @@ def opened(opens: Opens, encoding: str, errors: str = "replace") -> io.TextIOWra
 def cells(
     lines: Iterable[str], separator: str, *, is_whole: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each line, counted from 1, and its cells.
+    """Yield each row's line number, counted from 1, and its cells.
 
-    Quotes join several lines, which then have the number of the last.
-
-    An empty line has no cells, and a line ``""`` has an empty one. A beginning of a text ends
-    before a cell that is too long.
+    A row that spans several lines, by a quote, has the number of the last one. An empty line has no
+    cells; a line ``""`` has one empty cell. If the text is only the beginning of a file (`is_whole`
+    is False), rows end before a cell that is too long.
 
     Raises
     ------
@@ -206,20 +205,26 @@ def is_blank(row: list[str]) -> bool:
 
 
 def named(row: list[str]) -> tuple[str, ...]:
-    """Return the names in a header; an empty one becomes ``Unnamed: 0``, by its position."""
+    """Return the names in a header; an empty one becomes ``Unnamed: 0``, with its position."""
     return tuple(cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(row))
 
 
 def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
-    """Return how a file's text is written, judged by its beginning.
+    """Return the dialect of a file's text, judged by its beginning.
 
-    The separator is the one that gives the most lines the same number of cells; of several, the one
-    that gives the most cells. The header is the first line with that many cells. It is the line
-    above if only one of the two ends in separators. It is also the line above if that is the first
-    of all, and has one cell less: rows have names or, if their first cells cannot be names, are
-    broken. And it is if it has more cells, and these seem to be names, but those below do not: rows
-    lack cells. Lines above the header are skipped, and so are titles and comments with as many
-    cells. A first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
+    The separator is the one that gives the largest share of lines the same number of cells; if
+    several do, the one that gives the most cells. The header is the first line with that number of
+    cells, or else the line above it in one of three cases:
+
+    - only one of the two lines ends in separators;
+    - the line above is the first line and has one cell fewer: rows begin with their names or, if
+      their first cells cannot be names, are broken;
+    - the line above has more cells and looks like names, which the line below does not: rows lack
+      cells at their end.
+
+    Lines above the header are skipped, and so are titles and comments with the same number of
+    cells. A first line of only numbers, dates, and texts that occur again below is a row and not a
+    header, unless it is 0, 1, 2, ….
 
     Raises
     ------
@@ -249,14 +254,14 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     names = named(header)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
-        rule = "must have a name of its own for each column: rename one"
+        rule = "must have a different name for each column: rename one"
         raise InvalidDataError(rule, path, got=f"{twice!r} twice")
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
     return Dialect(best, names, n_above, tuple(remarks))
 
 
 def _in_one_cell(lines: list[str]) -> list[str]:
-    """Return a remark on lines of one cell, if something seems to separate numbers in them."""
+    """Return a remark on lines of one cell if they seem to contain another separator."""
     for each, what in OTHERS.items():
         rows = [line.split(None if each == " " else each) for line in lines]
         if len(set(map(len, rows))) == 1 < len(rows[0]) and any(map(plain, rows[-1])):
@@ -267,7 +272,7 @@ def _in_one_cell(lines: list[str]) -> list[str]:
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
     """Return the share of lines with the most frequent number of cells, and that number.
 
-    They are 0 and 1 if it is one cell, or if less than half of the lines have it.
+    Return 0 and 1 if that number is 1, or if less than half of the lines have it.
     """
     width = _width(rows)
     n = sum(len(row) == width for row in rows)
@@ -275,7 +280,7 @@ def _consistency(rows: list[list[str]]) -> tuple[float, int]:
 
 
 def _width(rows: list[list[str]]) -> int:
-    """Return the number of cells that most lines have; of several, the largest."""
+    """Return the most frequent number of cells; if there are several, the largest."""
     counts = Counter(map(len, rows))
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
@@ -293,7 +298,7 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
     remarks = []
     if names[1:] == rows[first]:
         remarks.append(
-            "its rows have one cell more than its header: their first is taken as a name"
+            "its rows have one more cell than its header: the first is taken as the row's name"
         )
     if first:
         lines = (
@@ -311,10 +316,10 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
 def _beside(
     line: list[str], rows: list[list[str]], width: int, *, is_first: bool
 ) -> list[str] | None:
-    """Return the names in a line that has more or fewer cells than the rows, None if it has none.
+    """Return the names in a line with more or fewer cells than the rows; None if it has no names.
 
-    It has fewer if rows have names, are broken or end in separators, and more if it ends in them
-    itself or rows lack cells.
+    It has fewer cells if the rows begin with names, are broken or end in separators, and more cells
+    if it ends in separators itself or the rows lack cells.
     """
     full = [row for row in rows if len(row) == width]
     n_ends = next(n for n in range(width) if any(row[width - 1 - n].strip() for row in full))
@@ -330,10 +335,10 @@ def _beside(
 
 
 def _are_row_names(cells: list[str]) -> bool:
-    """Return whether first cells name or count their rows: texts that differ, or rising numbers.
+    """Return whether the rows' first cells are their names: distinct texts, or increasing numbers.
 
-    Numbers may leave some out, as in part of a table. Files that were put one behind the other
-    begin anew.
+    Numbers may be missing, as in a part of a table. Only the first ones are checked: in
+    concatenated files, they start again.
     """
     first = cells[:SAMPLE_LINES]
     if all(map(str.isdecimal, first)):
@@ -342,10 +347,7 @@ def _are_row_names(cells: list[str]) -> bool:
 
 
 def _n_titles(rows: list[list[str]], width: int) -> int:
-    """Return how many of the first lines are titles, in one cell alone, or comments.
-
-    They are if the line below has names: above a column of numbers, or in most cells.
-    """
+    """Return how many of the first lines, above names, are comments or titles in a single cell."""
     n = 0
     for row in rows:
         if not row[0].lstrip().startswith("#") and (width == 1 or not is_blank(row[1:])):
@@ -355,7 +357,11 @@ def _n_titles(rows: list[list[str]], width: int) -> int:
 
 
 def _has_names(rows: list[list[str]], width: int) -> bool:
-    """Return whether the first of these lines seems to have names."""
+    """Return whether the first of these lines seems to have column names.
+
+    It does if none of its cells is a number or marks a missing value, and if some name is above a
+    column of numbers, or most of at least three cells have names.
+    """
     names = [cell.strip() for cell in rows[0]]
     if len(names) != width or any(plain(name) or is_missing_mark(name) for name in names):
         return False
@@ -366,9 +372,9 @@ def _has_names(rows: list[list[str]], width: int) -> bool:
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:
-    """Return whether what should be names is a row: numbers, dates, and texts that occur again.
+    """Return whether a supposed header is a row: numbers, dates, and texts that occur again.
 
-    Of texts alone it is one if two are the same, as no names are.
+    If it has only texts, two of them must be equal, which names are not.
     """
     columns = [[row[i].strip() for row in rows if i < len(row)] for i in range(len(names))]
     cells = [name.strip() for name in names]

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 class Digits(NamedTuple):
-    """The digits, split and standardised."""
+    """The digits, split into training and test set, and standardised."""
 
     X_train: Array
     """Shape (1437, 64), float32: pixels minus `mean`, divided by `scale`."""
@@ -31,10 +31,11 @@ class Digits(NamedTuple):
 
 
 def load_digits() -> Digits:
-    """Return the digits in a fixed split, with a fifth of each class for testing.
+    """Return the digits in a fixed split, with a fifth of each class in the test set.
 
     The images are the test set of Alpaydin & Kaynak 1998, "Optical recognition of handwritten
-    digits" (UCI Machine Learning Repository). Mean and scale are the training images'.
+    digits" (UCI Machine Learning Repository). All are standardised by the mean and standard
+    deviation of the training images.
 
     Examples
     --------

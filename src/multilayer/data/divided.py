@@ -1,4 +1,4 @@
-"""Batches of rows that are divided among ranks: each has its own, and all take the same steps."""
+"""Batches of rows that are divided among ranks, which all take the same steps."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,24 +18,24 @@ __all__ = ["Divided", "StreamedInRanks"]
 Array = npt.NDArray[Any]
 
 ORDER_BYTES = 2**28
-"""The most bytes of the order of a part, which has the positions of all ranks."""
+"""Largest size in bytes of the order of a part, which has positions for all ranks."""
 
 
 class Divided:
-    """The batches of K networks whose rows are divided among ranks, with a new order each time.
+    """The batches of K networks whose rows are divided among ranks, with a new order each epoch.
 
-    A network takes as many steps as it would alone, with all rows in one process. Each rank spreads
-    its rows evenly over these steps, so that ranks with unlike numbers of rows are in time with
-    each other, and each row is taken once: a batch has from every rank what is in proportion to its
-    rows. Positions are divided evenly, as trainers want it; where a rank has fewer rows than
-    another, it fills its positions with a row that has no weight.
+    A network takes as many steps as it would with all rows in one process. Each rank spreads its
+    rows evenly over these steps. So all ranks take the same steps, however many rows they have,
+    each row is used once, and each rank's part of a batch is proportional to its number of rows.
+    Trainers need the same number of positions from every rank, so a rank with fewer rows in a batch
+    fills its other positions with a row of weight 0.
 
     Parameters
     ----------
     rows : sequence of K arrays
-        This rank's rows of each network, from 0 to n − 1.
+        This rank's row numbers for each network, from 0 to n − 1.
     n_samples : int
-        n, the number of rows here; the row without weight has this number.
+        n, the number of this rank's rows; it is also the number of the row of weight 0.
     counts : array of int of shape (n_ranks, K)
         How many rows each rank has for each network.
     ranks : Ranks
@@ -45,9 +45,11 @@ class Divided:
     Attributes
     ----------
     bounds : list of (starts, stops)
-        As in `Lockstep`. Rank r of w has every w-th position of a batch, from the r-th on.
+        As in `Lockstep`. Rank r of w has every w-th position of a batch, starting with the r-th.
     is_padded : bool
-        Whether any rank needs the row without weight.
+        Whether any rank needs the row of weight 0.
+    n_steps : list of int
+        The number of steps in an epoch of each network.
 
     Examples
     --------
@@ -75,8 +77,8 @@ class Divided:
         totals = counts.sum(axis=0).tolist()
         self.n_steps = [len(starts_of(n, batch_size, least)) for n in totals]
         w, n_steps = ranks.n_ranks, np.maximum(self.n_steps, 1)
-        # After s of S steps, rank r has taken ⌊n s/S + r/w⌋ of its n rows: where a step has fewer
-        # rows than there are ranks, these take turns.
+        # After s of S steps, rank r has taken ⌊n s/S + r/w⌋ of its n rows: if steps have fewer rows
+        # than there are ranks, the ranks take turns.
         over = np.minimum(np.arange(max(self.n_steps) + 1)[:, np.newaxis], n_steps)
         turns = np.arange(w)[:, np.newaxis, np.newaxis] * n_steps
         cuts = (counts[:, np.newaxis] * over * w + turns) // (n_steps * w)
@@ -100,9 +102,10 @@ class Divided:
     def epoch(
         self, rngs: Sequence[np.random.Generator], weight: Array | None
     ) -> tuple[Array, list[list[float]]]:
-        """Return the orders of an epoch, and the masses of each network's batches.
+        """Draw the orders of an epoch, and return them with the masses of each network's batches.
 
-        The orders are row numbers, of shape (K, n_positions); only this rank's positions count.
+        The orders are row numbers, of shape (K, n_positions), set only at this rank's positions.
+        The masses are those of all ranks together.
 
         Parameters
         ----------
@@ -127,15 +130,15 @@ class Divided:
 
 
 class StreamedInRanks(Streamed):
-    """A stream's batches where each of several processes has a stream of its own rows.
+    """The batches of a stream in several processes, each of which has a stream of its own rows.
 
-    All have as many parts, and take the same steps: see `Divided`. The number of parts follows from
-    the rank with the most rows.
+    All processes read the same number of parts, as many as the rank with the most rows needs, and
+    take the same steps: see `Divided`.
 
     Parameters
     ----------
     stream, check, **how
-        As in `Streamed`, for networks that take slots.
+        As in `Streamed`, with `n_members` of at least 1.
     """
 
     def __init__(self, stream: Stream, check: Callable[[Any, Any, Any], Data], **how: Any) -> None:
@@ -152,7 +155,7 @@ class StreamedInRanks(Streamed):
 
     @property
     def n_steps(self) -> list[int]:
-        """About how many steps an epoch has, of each network: that depends on its blocks."""
+        """About how many steps an epoch of each network has: it depends on the blocks drawn."""
         return self._steps_of(self._share * self._counts_of_all)
 
     def _pieces(self, rng: Any) -> list[Piece]:
@@ -173,7 +176,7 @@ class StreamedInRanks(Streamed):
         batches: Any = Divided(self._own_rows(rows), n, piece.counts, self._ranks, **how)
         orders, masses = batches.epoch(rng, rows.weight)
         X, y, weight = rows.X, rows.y, rows.weight
-        if batches.is_padded:  # another row like the first one, or of zeros if there is none
+        if batches.is_padded:  # append a copy of the first row, or zeros if there are no rows
             X, y = (np.resize(array, (n + 1, *array.shape[1:])) for array in (X, y))
             weight = np.append(np.ones(n) if weight is None else weight, 1.0)
         data = self._check(X, y, weight)

@@ -1,4 +1,4 @@
-"""Evidence: how many of a column's texts must be of a kind for the column to be of that kind."""
+"""Evidence: how many texts of a kind, such as dates, make the whole column one of that kind."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ Array = npt.NDArray[Any]
 TOLERANCE = 0.02
 """The largest share of entries that may be something else in a column of numbers or dates."""
 FEW = 10
-"""With so few distinct numbers, other texts beside them make all of them categories."""
+"""With at most this many distinct numbers, other texts among them make all of them categories."""
 MANY = 20
 MOST_MARKS = 2
-"""Among `MANY` distinct numbers, this many other texts or fewer mark missing values, in less than
-half of the entries."""
+"""Among at least `MANY` distinct numbers, up to this many other texts mark missing values, if they
+make up less than half of the entries."""
 PROBED = 1000
-"""Of more distinct entries than this, only so many are looked at first."""
+"""At most this many distinct entries are looked at first."""
 
 
 def sample(entries: Any) -> Any:
@@ -38,15 +38,15 @@ def probe(texts: Sequence[str], is_one: Callable[[str], Any]) -> bool:
 
 
 def are_few(others: Sequence[int], present: Array) -> bool:
-    """Return whether texts that do not fit are few enough to be slips or marks of missing values.
+    """Return whether texts that do not fit are few enough to be typos or marks of missing values.
 
-    Slips make up at most 2 % of the entries. Marks of missing values are one or two texts, such as
-    ``Varies with device``, among many distinct numbers, in less than half of the entries.
+    Typos make up at most 2 % of the entries. Marks of missing values are one or two texts, such as
+    ``Varies with device``, among many distinct numbers, and make up less than half of the entries.
 
     Parameters
     ----------
     others : sequence of int
-        The positions of those texts.
+        The indices of the texts that do not fit.
     present : array of int
         How often each distinct text occurs in the column; 0 for marks of missing values.
     """
@@ -54,6 +54,6 @@ def are_few(others: Sequence[int], present: Array) -> bool:
         return bool(present.any())
     n_others, n = int(present[list(others)].sum()), int(present.sum())
     n_different = np.count_nonzero(present) - len(others)
-    are_slips = n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n)
+    are_typos = n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n)
     are_marks = n_different >= MANY and len(others) <= MOST_MARKS and 2 * n_others < n
-    return bool(are_slips or are_marks)
+    return bool(are_typos or are_marks)

@@ -1,8 +1,9 @@
 """Fixed features φ(x): functions of the inputs that are chosen, not learned.
 
-A linear model on them is linear in φ and curved in x: its boundary w·φ(x) + b = 0 can be drawn in
-the plane of the inputs (Bishop 2006, "Pattern Recognition and Machine Learning", section 3.1).
-Products of the inputs are scikit-learn's ``PolynomialFeatures(include_bias=False).fit_transform``.
+A linear model on these features is linear in φ but curved in x: its boundary w·φ(x) + b = 0 can be
+drawn in the plane of the inputs (Bishop 2006, "Pattern Recognition and Machine Learning",
+section 3.1). For products of the inputs, use scikit-learn's
+``PolynomialFeatures(include_bias=False).fit_transform``.
 """
 
 from dataclasses import dataclass
@@ -36,9 +37,9 @@ class RadialBasisFeatures:
     n_centers : int
         Number of centers c along each axis, at least 2.
     half_width : float
-        The centers lie evenly between −half_width and half_width.
+        The centers are evenly spaced from −half_width to half_width.
     scale : float
-        s, how wide a bump is.
+        s, the width of a bump.
 
     Raises
     ------
@@ -71,16 +72,17 @@ class RadialBasisFeatures:
 
 @dataclass(frozen=True)
 class FourierFeatures:
-    r"""Waves: :math:`\cos(2π k·x / T)` and :math:`\sin(2π k·x / T)` of whole wave numbers k.
+    r"""Waves: :math:`\cos(2π k·x / T)` and :math:`\sin(2π k·x / T)` for integer vectors k.
 
-    Of k and −k, which give the same waves, only one is used; k = 0, a constant, is left out.
+    Only one of k and −k is used, since both give the same waves, up to sign; k = 0, which gives a
+    constant, is left out.
 
     Parameters
     ----------
     order : int
-        The largest entry of k.
+        The largest absolute value of an entry of k.
     period : float
-        T, the length of the longest wave, after which all of them repeat.
+        T, the length of the longest wave, after which all waves repeat.
 
     Raises
     ------

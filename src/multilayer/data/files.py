@@ -27,49 +27,54 @@ def read_file(
     missing: Sequence[str] = (),
     bad_rows: str | None = None,
 ) -> Table:
-    r"""Read a table from a file, or from several with the same columns.
+    r"""Read a table from a file, or from several files with the same columns.
 
     A file may be CSV in any dialect, Parquet, Arrow or Feather, or JSON with an object in each
-    line (or a list of objects), and it may be compressed with gzip, bz2, xz or zstd. What it is
-    shows in its first bytes; its name does not matter.
+    line (or a list of objects), and it may be compressed with gzip, bz2, xz or zstd. The format is
+    detected from the first bytes; the file's name does not matter.
 
-    Every cell of a CSV file is read as text, and all cells of a column, in all files, decide what
-    it holds: ``02139`` stays a code, and ``NA`` a category, unless it is among numbers.
+    Every cell of a CSV file is read as text. The type of a column is decided from all its cells in
+    all files: ``02139`` remains a code, and ``NA`` a category unless it is among numbers.
 
     Parameters
     ----------
     source : path, or iterable of paths
         A file; a folder, for all files in it; a pattern such as ``"data/*.parquet"``, in which
-        ``**`` stands for folders in folders; ``"-"`` for standard input; or several of these.
-        Files of a folder or pattern are read in the order of their names, part-2 before part-10,
-        and those whose names begin with ``.`` or ``_``, such as ``_SUCCESS``, are left out.
+        ``**`` matches folders at any depth; ``"-"`` for standard input; or several of these. Files
+        of a folder or pattern are read in the order of their names, part-2 before part-10, and
+        files whose names begin with ``.`` or ``_``, such as ``_SUCCESS``, are skipped.
     separator : str, optional
-        What separates cells; by default whichever fits of comma, semicolon, tab and ``|``.
+        What separates cells; by default, comma, semicolon, tab or ``|``, whichever fits.
     decimal : {".", ","}, optional
-        The decimal mark, if a column leaves it open.
+        The decimal mark to use if a column's numbers leave it open.
     encoding : str, optional
-        By default that of the file's first bytes; else UTF-8, if most characters that are not ASCII
-        are; else Windows-1252.
+        By default, the encoding that the first bytes of the file show; otherwise UTF-8, if it fits
+        most characters that are not ASCII; otherwise Windows-1252.
     date_order : {"day first", "month first"}, optional
-        The order of dates such as 5/1/2024, if a column leaves it open.
+        The order of dates such as 5/1/2024 to use if a column leaves it open.
     missing : sequence of str
-        Texts that mark missing values, in any column; empty cells always do.
+        Texts that mark missing values, in any column; empty cells are always missing.
     bad_rows : {"skip", "fail"}, optional
-        What to do if rows have more cells than the header: leave them out, or raise. By default
-        raise if they are more than 1 % of all rows. Cells that are missing at the end of a row are
-        missing values.
+        What to do with rows that have more cells than the header: leave them out, or raise. By
+        default, raise only if they are more than 1 % of all rows. Cells that are absent at the end
+        of a row are missing values.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If there is no such file, or it is not a table; the message names the file, and the line.
+        If there is no such file, or it is not a table; the message names the file and, where
+        possible, the line.
     MissingPackageError
-        If it can only be read by pyarrow, and that is not installed.
+        If the file can only be read by pyarrow, and pyarrow is not installed.
 
     Warns
     -----
     TableWarning
-        About what was decided and is open to doubt.
+        About decisions that are open to doubt.
 
     Examples
     --------
@@ -100,9 +105,9 @@ def read_file(
 
 
 def _check_decimals(tables: Sequence[Table], decimal: str | None) -> None:
-    """Raise if a column has decimal points in one file, and decimal commas in another.
+    """Raise if a column has decimal points in one file and decimal commas in another.
 
-    Warn if only one of them shows its mark, and no `decimal` mark is given.
+    Warn if a column is ambiguous in one file but not in another, and `decimal` is not given.
     """
     for column in tables[0].columns:
         first: dict[str, tuple[str, str]] = {}
@@ -120,7 +125,7 @@ def _check_decimals(tables: Sequence[Table], decimal: str | None) -> None:
             got = ", ".join(f"{MARKS[mark]} in {first[mark][0]}" for mark in MARKS)
             raise InvalidDataError(rule, f"column {column!r}", got=got)
         for shown, (name, thousands) in first.items() if decimal is None else ():
-            # Thousands are beyond doubt if the other file has them too.
+            # There is no doubt about thousands separators that the other file has too.
             others = (each for each in are_open if each[0] not in (shown, thousands))
             for mark, notation, table in islice(others, 1):
                 read = replace(notation, decimal=shown, thousands=mark).number
@@ -134,7 +139,7 @@ def _check_decimals(tables: Sequence[Table], decimal: str | None) -> None:
 
 
 def _remarks(found: Sequence[Read]) -> Iterator[str]:
-    """Yield what is open to doubt, once for all files of which it is true."""
+    """Yield each remark once, with the names of all files that it is about."""
     names: dict[str, list[str]] = {}
     for each in found:
         for remark in each.remarks:

@@ -1,4 +1,4 @@
-"""A short text that identifies a data set."""
+"""Fingerprint: a short hash that identifies a data set."""
 
 import hashlib
 from itertools import chain
@@ -11,11 +11,11 @@ from multilayer.data.sparse import SparseSamples
 __all__ = ["fingerprint"]
 
 N_ROWS = 1000
-"""Rows to look at, spread evenly, so that it takes no time."""
+"""At most this many rows are hashed, to save time."""
 
 
 def fingerprint(*arrays: Any) -> str:
-    """Return the hash of the arrays' shapes and of up to 1,000 rows of each, spread evenly.
+    """Return a hash of the arrays' shapes, types, and up to 1,000 evenly spaced rows of each.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def fingerprint(*arrays: Any) -> str:
         n_rows = int(array.shape[0])
         rows = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, N_ROWS)).astype(np.intp))
         values = array[rows]
-        # A tensor may lie on a device.
+        # A tensor may be on a GPU.
         values = np.ascontiguousarray(values.cpu() if hasattr(values, "cpu") else values)
         if values.dtype.kind == "O":
             values = np.array([repr(value) for value in values.ravel()])
@@ -53,7 +53,7 @@ def fingerprint(*arrays: Any) -> str:
 
 
 def _parts(array: Any) -> tuple[Any, ...]:
-    """Return the arrays of a sparse matrix, which is never made dense; else the array itself."""
+    """Return the arrays that a sparse matrix consists of, or any other array itself."""
     if isinstance(array, SparseSamples):
         matrix = array.matrix
         return matrix.data, matrix.indices, matrix.indptr

@@ -1,4 +1,4 @@
-"""Folds: rows divided into parts, each of which judges what the others train."""
+"""Folds: splits of the rows into those to train on and those to validate on."""
 
 import warnings
 from typing import Any
@@ -22,10 +22,10 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Split = tuple[Array, Array]
-"""The rows to train on, and those to judge by."""
+"""The rows to train on, and the rows to validate on."""
 
 FIRST = 0.5
-"""The share of the rows, in order of time, that every member trains on."""
+"""The share of the rows, earliest first, that every member of `ordered_folds` trains on."""
 
 
 def k_folds(
@@ -35,22 +35,22 @@ def k_folds(
     strata: Array | None = None,
     groups: Array | None = None,
 ) -> list[Split]:
-    """Return folds at random, as scikit-learn's `KFold` and its kin draw them.
+    """Return random folds, drawn by scikit-learn's `KFold` or one of its variants.
 
     Parameters
     ----------
     n_samples, n_folds : int
     random_state : int or numpy.random.RandomState
     strata : array of shape (n_samples,), optional
-        Classes, which have equal shares of all folds.
+        Classes; each class has about the same share in all folds.
     groups : array of shape (n_samples,), optional
-        What no fold divides.
+        Samples of the same group are kept in the same fold.
 
     Raises
     ------
     ValueError
-        scikit-learn's, if there are fewer than two folds, or more than samples, groups, or samples
-        of any class. It warns if some classes have fewer samples than there are folds.
+        By scikit-learn, if there are fewer than two folds, or more folds than samples, groups, or
+        samples of the largest class. It warns if some class has fewer samples than there are folds.
     """
     with forks.imports:
         from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
@@ -63,13 +63,15 @@ def k_folds(
 def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) -> list[Split]:
     """Return folds that have equal shares of each class, or of each range of values.
 
+    Rows are sorted by `strata`, and each run of `n_folds` neighbours is dealt out to different
+    folds.
+
     Parameters
     ----------
     strata : array of shape (n_samples,)
-        Classes as whole numbers, or real values. Rows are dealt out in order: of each `n_folds`
-        neighbours, each goes to a fold of its own.
+        Classes as integers, or real values as floats.
     n_folds : int
-        From 2 to n_samples. A class with fewer rows is in as many folds as it has rows.
+        From 2 to n_samples. A class with fewer rows than that is in as many folds as it has rows.
     rng : numpy.random.RandomState
 
     Examples
@@ -94,12 +96,12 @@ def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) ->
 
 
 def check_groups(groups: Any, n_samples: int) -> Array:
-    """Return the number of each sample's group.
+    """Return the number of each sample's group, from 0.
 
     Raises
     ------
     InvalidDataError
-        If there is not one group for each sample.
+        If `groups` does not have shape (n_samples,), or has missing values.
     """
     given = np.asarray(groups)
     if given.shape != (n_samples,):
@@ -117,12 +119,12 @@ def check_groups(groups: Any, n_samples: int) -> Array:
 def grouped_folds(
     groups: Array, strata: Array, n_folds: int, rng: np.random.RandomState
 ) -> list[Split]:
-    """Return folds none of which divides a group; classes have shares as equal as groups allow.
+    """Return folds that keep groups together, with class shares as equal as the groups allow.
 
     Raises
     ------
     InvalidArgumentError
-        If there are fewer groups than two.
+        If there are fewer than two groups.
     """
     n_groups = len(np.unique(groups))
     if n_groups < 2:
@@ -135,32 +137,35 @@ def grouped_folds(
 
 
 def ordered_folds(time: Array, n_folds: int) -> list[Split]:
-    """Return folds of which each judges by rows that are later than all that it trains on.
+    """Return folds that validate on rows that are later than all rows they train on.
 
-    The later half of the rows is cut into `n_folds` blocks of equal length. Member k is judged by
-    block k, and trains on everything before it. Rows of the same time stay together.
+    The later half of the rows is cut into `n_folds` blocks of about equal length. Member k trains
+    on all rows before block k, and is validated on block k. Rows with the same time stay together,
+    so there may be fewer folds.
 
     Parameters
     ----------
     time : array of float of shape (n_samples,)
-        NaN where it is missing; such rows judge no member, and train all.
+        NaN where the time is missing; all members train on such rows, and none is validated on
+        them.
+    n_folds : int
 
     Raises
     ------
     InvalidDataError
-        If there are not two different times.
+        If there are fewer than two different times.
 
     Examples
     --------
     >>> folds = ordered_folds(np.arange(8.0), 2)
-    >>> [(training.tolist(), judging.tolist()) for training, judging in folds]
+    >>> [(training.tolist(), held_out.tolist()) for training, held_out in folds]
     [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6, 7])]
     """
     starts = ordered_starts(time, n_folds)
     splits = []
     for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
-        is_judging = (time >= start) & (time < end)
-        splits.append((np.flatnonzero(~(time >= start)), np.flatnonzero(is_judging)))
+        is_held_out = (time >= start) & (time < end)
+        splits.append((np.flatnonzero(~(time >= start)), np.flatnonzero(is_held_out)))
     return splits
 
 
@@ -168,12 +173,12 @@ def ordered_starts(time: Array, n_folds: int) -> Array:
     """Return the times at which the blocks of `ordered_folds` start."""
     known = np.sort(time[~np.isnan(time)])
     if not len(known) or known[0] == known[-1]:
-        raise InvalidDataError("must have two different times at least", "time", "fit")
+        raise InvalidDataError("must have at least two different times", "time", "fit")
     places = np.linspace(FIRST, 1, n_folds + 1)[:-1] * len(known)
     starts = np.unique(known[places.astype(np.intp)])
     starts = starts[starts > known[0]]
     return starts if len(starts) else known[known > known[0]][:1]
 
 
-def _split(is_judging: Array) -> Split:
-    return np.flatnonzero(~is_judging), np.flatnonzero(is_judging)
+def _split(is_held_out: Array) -> Split:
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)

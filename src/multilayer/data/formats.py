@@ -1,4 +1,4 @@
-"""Formats: the table in a file, whose first bytes tell how it is written."""
+"""Formats: read a table from a file in any known format, detected from the first bytes."""
 
 import bz2
 import gzip
@@ -55,7 +55,20 @@ def _reader(content: bytes) -> Any:
 
 
 def import_pyarrow(what: str, module: str = "") -> Any:
-    """Return pyarrow, or a module of it, to read or write such files."""
+    """Return pyarrow, or one of its modules.
+
+    Parameters
+    ----------
+    what : str
+        What pyarrow is needed for, in the error message.
+    module : str
+        The module's name; pyarrow itself by default.
+
+    Raises
+    ------
+    MissingPackageError
+        If pyarrow is not installed.
+    """
     try:
         with forks.imports:
             pa = import_module("pyarrow")
@@ -71,23 +84,23 @@ COMPRESSED: dict[bytes, Callable[..., Any]] = {
     b"\xfd7zXZ": lzma.open,
     b"\x28\xb5\x2f\xfd": _open_zstd,
 }
-"""The first bytes of compressed files, and what opens them."""
+"""The first bytes of compressed files, and the functions that open them."""
 STREAMED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
-"""Those of which the beginning can be read again."""
+"""The compressions whose files can be read from the beginning again."""
 PARQUET = b"PAR1"
 BINARY: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
     PARQUET: ("a Parquet file", _parquet),
     b"ARROW1": ("an Arrow file", _arrow_file),
     b"\xff\xff\xff\xff": ("an Arrow stream", _arrow_stream),
 }
-"""The first bytes of tables in binary form, and what reads them."""
+"""The first bytes of binary formats; what such a file is called, and the function that reads it."""
 OTHERS = {
     b"PK\x03\x04": "a workbook or an archive",
     b"\xd0\xcf\x11\xe0": "a workbook or an archive",
     b"%PDF": "a PDF document",
     b"{\\rtf": "an RTF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
     b"SQLite format 3": "an SQLite database",
     b"FEA1": "a Feather file of version 1",
     b"\x93NUMPY": "a NumPy array",
@@ -97,9 +110,9 @@ OTHERS = {
     b"@relation": "an ARFF file",
     b"@RELATION": "an ARFF file",
 }
-"""The first bytes of files that are something else."""
+"""The first bytes of files in other formats, which are refused."""
 MOST_MARKS = 100
-"""Bytes at the beginning of a file that tell its format."""
+"""How many bytes to read from the beginning of a file to detect its format."""
 HTML = re.compile(r"\s*<(?:!doctype|html|\?xml|table)", re.IGNORECASE)
 JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{])")
 
@@ -108,28 +121,28 @@ class Format(NamedTuple):
     """How a file is written."""
 
     mark: bytes
-    """Its first bytes, if it is binary, and in `BINARY`."""
+    """The key in `BINARY`; empty for text."""
     encoding: str = ""
-    """If it is text."""
+    """The encoding of text; empty for a binary format."""
     is_json: bool = False
     remarks: tuple[str, ...] = ()
-    """What is open to doubt about its encoding."""
+    """Remarks on what is open to doubt about the encoding."""
 
 
 def opens_of(path: Path | str, *, in_memory: bool) -> Opens:
-    """Return what opens a file, or standard input, decompressed, as often as it is called.
+    """Return a function that opens a file or standard input, decompressed, each time it is called.
 
     Parameters
     ----------
     path : path, or `STANDARD_INPUT`
     in_memory : bool
-        Whether to read all of it now. Standard input is, and what cannot be read again from its
-        beginning.
+        Whether to read the whole file into memory now. This is always done for standard input, and
+        for files that cannot be read from the beginning again.
 
     Raises
     ------
     InvalidDataError
-        If it cannot be read, or is damaged.
+        If the file cannot be read, or is damaged.
     """
     in_memory = in_memory or path == STANDARD_INPUT
     opens: Opens = partial(Path(path).open, "rb")  # type: ignore[assignment]
@@ -150,12 +163,12 @@ def opens_of(path: Path | str, *, in_memory: bool) -> Opens:
 
 
 def format_of(opens: Opens, encoding: str | None, path: object) -> Format:
-    """Return how a file is written, by its beginning, and by all of it for the encoding of text.
+    """Detect a file's format from its beginning, and the encoding of text from the whole file.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If it is no table, or not in the encoding asked for.
+        If the file is not a table, or not in the given encoding.
     """
     with opens() as file:
         first = file.read(MOST_MARKS)
@@ -164,7 +177,7 @@ def format_of(opens: Opens, encoding: str | None, path: object) -> Format:
             return Format(mark)
     for mark, what in OTHERS.items():
         if first.startswith(mark):
-            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
+            raise InvalidDataError(f"is {what}: save its table as CSV and use that file", path)
     known, remarks = find_encoding(opens, encoding, path)
     with opened(opens, known) as text:
         beginning = text.read(1_000)
@@ -181,21 +194,21 @@ def read_one(path: Path | str, separator: str | None, encoding: str | None) -> R
     ----------
     path : path, or `STANDARD_INPUT`
     separator, encoding : str, optional
-        Of a text file, if they are known.
+        Those of a text file; detected if None.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If it is not a table, or damaged.
+        If the file is not a table, or is damaged.
     MissingPackageError
-        If it can only be read by pyarrow, and that is not installed.
+        If the file can only be read by pyarrow, and pyarrow is not installed.
     """
     opens = opens_of(path, in_memory=True)
     return read_as(format_of(opens, encoding, path), opens, path, separator)
 
 
 def read_as(form: Format, opens: Opens, path: object, separator: str | None) -> Read:
-    """Return the table in a file of a known format; otherwise as `read_one`."""
+    """Return the table in a file, as `read_one` does, given its format."""
     if form.mark:
         what, read = BINARY[form.mark]
         with opens() as file:

@@ -1,6 +1,6 @@
 """Formula: a function of x and y, or a condition on them, read from a line of text.
 
-Python's own parser reads it, and only what is listed here is evaluated, by NumPy.
+Python's parser parses the text; only what is listed here is evaluated, by NumPy.
 """
 
 import ast
@@ -21,10 +21,10 @@ __all__ = ["MAX_LENGTH", "UNKNOWN", "Formula"]
 Array = npt.NDArray[Any]
 
 MAX_LENGTH = 200
-"""Characters of a formula."""
+"""Maximum number of characters of a formula."""
 MAX_DEPTH = 100
 UNKNOWN = 0.5
-"""The truth of a comparison with what has no finite value."""
+"""The truth value of a comparison if one side has no finite value."""
 VARIABLES = ("x", "y")
 CONSTANTS = {"pi": np.pi, "e": np.e}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -73,8 +73,8 @@ TOKEN = re.compile(
 SIGNS = {sign: sign for sign in ("+", "-", "*", "/", "%", "**", "(", ")", ",", "<", ">")}
 SIGNS |= {"<=": "<=", ">=": ">=", "^": "**", "²": "**2", "³": "**3", "π": "pi"}
 SIGNS |= {"−": "-", "·": "*", "×": "*", "÷": "/", "≤": "<=", "≥": ">="}
-"""What may stand in a formula, and what Python writes for it."""
-NO_EQUALS = "write < or > for two classes, or what y is to be, alone"
+"""The signs that a formula may contain, and how Python writes them."""
+NO_EQUALS = "write < or > for two classes, or the expression for y alone"
 INSTEAD = {"=": NO_EQUALS, "==": NO_EQUALS, "!=": NO_EQUALS}
 INSTEAD |= {"&": "write and", "&&": "write and", "|": "write or", "||": "write or"}
 INSTEAD |= {"!": "write not", "[": "write (", "]": "write )", "{": "write (", "}": "write )"}
@@ -83,8 +83,8 @@ INSTEAD |= {"!": "write not", "[": "write (", "]": "write )", "{": "write (", "}
 class Formula:
     """A function of x and y, such as ``sin(3*x) * y``, or a condition, such as ``y > x^2``.
 
-    Powers are written ``^`` or ``**``; a product of a number may be written ``2x`` or ``3sin(x)``,
-    which is ``3*sin(x)``. Conditions can be joined by ``and``, ``or`` and ``not``, and comparisons
+    Powers are written ``^`` or ``**``. The ``*`` after a number may be left out, as in ``2x`` or
+    ``3sin(x)``. Conditions can be combined with ``and``, ``or`` and ``not``, and comparisons can be
     chained, as in ``0 < y < x``.
 
     Parameters
@@ -95,14 +95,14 @@ class Formula:
     Attributes
     ----------
     variables : frozenset of str
-        Those of x and y that occur in it.
+        Which of x and y occur in the formula.
     is_condition : bool
-        Whether it is true or false, rather than a number.
+        Whether the formula is a condition, rather than a number.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If it cannot be read; the message names the place and what was expected there.
+        If the formula cannot be read; the message names the place and what was expected there.
 
     Examples
     --------
@@ -124,18 +124,18 @@ class Formula:
         if not text.strip():
             raise InvalidArgumentError("is empty: write one such as y > sin(3*x)", "formula")
         self.text = text
-        self._columns, self._places = [0], [0]  # of each token, in Python's text and in this one
+        self._columns, self._places = [0], [0]  # of each token, in Python's text and in this text
         self._tree = self._parse(self._in_python())
         nodes = [node for node in ast.walk(self._tree) if isinstance(node, ast.Name)]
         self.variables = frozenset(node.id for node in nodes if node.id in VARIABLES)
         self.is_condition = _is_condition(self._tree)
-        self(np.zeros(1), np.zeros(1))  # finds what else is wrong
+        self(np.zeros(1), np.zeros(1))  # raises if anything else is wrong
 
     def __call__(self, x: Array, y: Array) -> Array:
-        """Return the values at points, or of a condition 1, 0, or ½ where it is unknown.
+        """Return the formula's values at points; those of a condition are 1, 0, or ½ if unknown.
 
-        A comparison is unknown if one of its sides has no finite value. ``and`` is then false, and
-        ``or`` true, if their other side alone makes them so (Kleene 1938).
+        A comparison is unknown if one of its sides has no finite value. ``and`` is still false if
+        its other side is false, and ``or`` is still true if its other side is true (Kleene 1938).
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Formula:
         Returns
         -------
         array of shape (n_points,)
-            Infinite or NaN where a number is not defined.
+            Infinite or NaN where a number is undefined.
         """
         of = self._condition if self.is_condition else self._number
         with np.errstate(all="ignore"):
@@ -162,7 +162,7 @@ class Formula:
                 self._check_name(said, place, token.end())
             elif not token["number"] and said not in SIGNS:
                 instead = INSTEAD.get(said, "it has no meaning here")
-                self._refuse(place, f'there is a "{said}"; {instead}')
+                self._refuse(place, f'unexpected "{said}"; {instead}')
             if is_number and place == end and ((is_name and said not in WORDS) or said in "(π"):
                 written += "* "
             self._columns.append(len(written))
@@ -172,18 +172,16 @@ class Formula:
         return written
 
     def _check_name(self, name: str, place: int, end: int) -> None:
-        """Refuse an unknown name, and a function without a bracket."""
+        """Raise if a name is unknown, or is a function and no bracket follows."""
         if name not in NAMES:
             nearest = get_close_matches(name.lower(), NAMES, n=1)
-            known = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(NAMES)}"
+            known = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(NAMES)}"
             self._refuse(place, f'there is no "{name}"; {known}')
         if name in FUNCTIONS and not self.text[end:].lstrip().startswith("("):
             self._refuse(place, f"{name} is a function; write {name}(…)")
 
     def _parse(self, written: str) -> ast.expr:
-        too_deep = InvalidArgumentError(
-            "must have fewer brackets and operations within each other", "formula"
-        )
+        too_deep = InvalidArgumentError("must have fewer nested brackets and operations", "formula")
         try:
             tree = ast.parse(written, mode="eval").body
         except SyntaxError as error:
@@ -208,7 +206,7 @@ class Formula:
             self._refuse(len(self.text.rstrip()), "it ends too early")
         token = TOKEN.match(self.text, place)
         assert token is not None
-        self._refuse(place, f'from "{token.group()}" on it cannot be read; is a * or a + missing?')
+        self._refuse(place, f'cannot be read from "{token.group()}" on; is a * or a + missing?')
 
     def _refuse(self, place: int | ast.expr, why: str) -> NoReturn:
         if isinstance(place, ast.expr):
@@ -216,7 +214,7 @@ class Formula:
         raise InvalidArgumentError(f"at character {place + 1}: {why}", "formula")
 
     def _condition(self, node: ast.expr, named: dict[str, Any]) -> Any:
-        """Return the truth of a condition: 1, 0 or ½."""
+        """Return the truth value of a condition: 1, 0 or ½."""
         match node:
             case ast.UnaryOp(ast.Not(), inner):
                 return 1 - self._condition(inner, named)
@@ -241,7 +239,7 @@ class Formula:
             case ast.UnaryOp(op, inner) if type(op) in OPERATORS:
                 return OPERATORS[type(op)](self._number(inner, named))
             case ast.Call(ast.Name(name)) if name not in FUNCTIONS:
-                self._refuse(node, f"{name} is no function; write {name}*(…)")
+                self._refuse(node, f"{name} is not a function; write {name}*(…)")
             case ast.Call(ast.Name(name), given, []):
                 values = [self._number(each, named) for each in given]
                 if name in OF_SEVERAL and len(values) > 1:

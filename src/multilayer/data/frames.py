@@ -1,4 +1,4 @@
-"""Frames: a table in Python that need not be whole in memory, as a series of data frames."""
+"""Frames: a table as a series of data frames, which need not all be in memory at once."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,21 +17,23 @@ PATHS = (str, os.PathLike)
 
 
 class Frames(NamedTuple):
-    """A series of frames, to be gone through as often as needed."""
+    """A series of frames, which can be iterated over repeatedly."""
 
     begin: Callable[[], Iterator[Any]]
-    """Begins a pass."""
+    """Returns an iterator of the frames, for a new pass."""
 
 
 def find_frames(source: Any, n_rows: int) -> Frames | Any:
-    """Return the frames of a source; if it names files, the source, an iterator as a list.
+    """Return the frames of a source; if it names files, return the source itself.
+
+    An iterator of paths is returned as a list.
 
     Parameters
     ----------
     source : object
         As in `multilayer.data.read_blocks`.
     n_rows : int
-        How many rows a frame should have, where that can be chosen.
+        How many rows a frame should have, if that can be chosen.
     """
     library = type(source).__module__.partition(".")[0]
     if isinstance(source, (*PATHS, bytes)):
@@ -51,7 +53,7 @@ def find_frames(source: Any, n_rows: int) -> Frames | Any:
 
 
 def _of_iterator(source: Iterator[Any]) -> Frames | list[Any]:
-    """Return frames that can be gone through once, or paths."""
+    """Return frames that can be iterated over once, or a list of paths."""
     first = next(source, "")
     if isinstance(first, PATHS):
         return [first, *source] if first else []
@@ -60,8 +62,8 @@ def _of_iterator(source: Iterator[Any]) -> Frames | list[Any]:
     def once() -> Iterator[Any]:
         if not rest:
             rule = (
-                "can be gone through only once; pass what can be iterated again, such as a list of "
-                "tables, or a function that returns an iterator of them"
+                "can be iterated over only once; pass something that can be iterated over again, "
+                "such as a list of tables, or a function that returns an iterator of them"
             )
             got = type(source).__name__
             raise InvalidDataError(rule, "source", "read_blocks", got=got)
@@ -85,7 +87,7 @@ def _of_lazy_frame(lazy: Any, n_rows: int) -> Iterator[Any]:
 def _of_dataset(dataset: Any, n_rows: int) -> Iterator[Any]:
     options = {}
     if getattr(getattr(dataset, "format", None), "default_extname", "") == "parquet":
-        # Otherwise what has been read of each file stays in memory until its end.
+        # Otherwise everything read from a file stays in memory until the end of the file.
         scan = import_pyarrow("Parquet", "dataset").ParquetFragmentScanOptions
         options["fragment_scan_options"] = scan(use_buffered_stream=True, pre_buffer=False)
     with _errors():
@@ -96,7 +98,7 @@ def _of_dataset(dataset: Any, n_rows: int) -> Iterator[Any]:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Say that a query failed, in any of its steps."""
+    """Turn any error of a query into one about the table."""
     try:
         yield
     except Exception as error:

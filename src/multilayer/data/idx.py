@@ -1,4 +1,4 @@
-"""The IDX format, in which MNIST and its relatives are published.
+"""The IDX format, in which MNIST and similar data sets are published.
 
 A file is a header followed by the numbers, big-endian and row by row::
 
@@ -6,7 +6,7 @@ A file is a header followed by the numbers, big-endian and row by row::
     byte 2             the type of the numbers: 08 for uint8, … (`DTYPES`)
     byte 3             the number of dimensions
     4 bytes for each   its size, an unsigned integer
-    the rest           the numbers, nothing after them
+    the rest           the numbers, and nothing after them
 
 Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, "File formats".
 """
@@ -52,38 +52,38 @@ CHUNK = 1 << 20  # bytes to unpack at a time
 def read_idx(
     path: StrPath, *, sha256: str | None = None, cache_dir: StrPath | None = None
 ) -> Array:
-    """Map an IDX file, plain or gzipped, into memory: nothing is read before it is needed.
+    """Map an IDX file, plain or gzipped, into memory, so that its data is read only when needed.
 
     A gzipped file is unpacked once, into ``cache_dir/unpacked``, and the unpacked file is mapped.
-    Its name contains the packed file's size, time and checksum: if that changes, it is unpacked
-    anew. Several processes may do so at once.
+    The name of the unpacked file is a hash of the gzipped file's size, time and checksum, so the
+    file is unpacked again if these change. Several processes may do this at the same time.
 
-    The length that the header promises is checked before anything is mapped, and during unpacking:
-    memory is never allocated on the word of a header.
+    The file's length is compared with its header before mapping and during unpacking, so a wrong
+    header never causes a large allocation.
 
     Parameters
     ----------
     path : path
-        The file. Its first bytes, not its name, say whether it is gzipped.
+        The file. Its first bytes, not its name, decide whether it is gzipped.
     sha256 : str, optional
-        The SHA-256 of the unpacked file, in hexadecimal: checked when it is unpacked; a plain file
-        is read once from end to end to check it.
+        The SHA-256 of the unpacked data, in hexadecimal. A gzipped file is checked when it is
+        unpacked; a plain file is read once from end to end to check it.
     cache_dir : path, optional
         Where unpacked files are kept; the user's cache folder by default.
 
     Returns
     -------
     numpy.memmap
-        Read-only, of the header's shape and type, big-endian where that matters.
+        Read-only, with the header's shape and type, big-endian if the type has several bytes.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     InvalidDataError
-        If it is not an IDX file, is damaged, cut off or too long, or has another SHA-256.
+        If it is not an IDX file, is damaged, truncated or too long, or has a different SHA-256.
     OSError
-        If it cannot be read, or the cache folder cannot be written.
+        If the file cannot be read, or the cache folder cannot be written to.
 
     Examples
     --------
@@ -103,7 +103,8 @@ def read_idx(
         return _map(path, sha256)
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
     unpacked = folder / "unpacked" / _unpacked_name(path, sha256)
-    # Not unpacked yet, or damaged since; its SHA-256 was checked when it was written.
+    # It fails if the file is not unpacked yet, or was damaged since. The SHA-256 was checked when
+    # the unpacked file was written.
     with contextlib.suppress(FileNotFoundError, InvalidDataError):
         return _map(unpacked)
     unpacked.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,8 @@ def read_idx(
 def write_idx(path: StrPath, array: object) -> None:
     """Write an array to an IDX file, gzipped if its name ends in ``.gz``.
 
-    It is written under a temporary name and renamed; the same array gives the same bytes.
+    The file is written under a temporary name and then renamed. The same array always gives the
+    same bytes.
 
     Parameters
     ----------
@@ -128,9 +130,9 @@ def write_idx(path: StrPath, array: object) -> None:
     Raises
     ------
     InvalidTypeError
-        If the format has no such type.
+        If the format does not support the array's dtype.
     InvalidDataError
-        If the format has no such shape.
+        If the format does not support the array's shape.
     OSError
         If the file cannot be written.
 
@@ -152,7 +154,7 @@ def write_idx(path: StrPath, array: object) -> None:
         raise InvalidDataError(rule, "array", "write_idx", got=f"shape {values.shape}")
     numbers = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
     with replacing(path) as file:
-        # No time and no name in the gzip header: they would change the bytes.
+        # No time or name in the gzip header, so that the bytes depend on the array alone.
         packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix == ".gz" else None
         with packed or contextlib.nullcontext(file) as target:
             target.write(_Header(dtype, values.shape).encode())
@@ -168,14 +170,14 @@ def default_cache_dir() -> Path:
 
 
 class _Header(NamedTuple):
-    """What precedes the numbers."""
+    """The header, which precedes the numbers."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
     @property
     def n_bytes(self) -> int:
-        """The length of the header itself."""
+        """The length of the header."""
         return 4 + 4 * len(self.shape)
 
     @property
@@ -194,7 +196,7 @@ class _Header(NamedTuple):
         if n_bytes < self.n_bytes_in_all:
             found = f"it ends at byte {n_bytes}"
         else:
-            found = f"it goes on at byte {self.n_bytes_in_all}"
+            found = f"it continues at byte {self.n_bytes_in_all}"
         rule = (
             f"must have {self.n_bytes_in_all} bytes, a header of {self.n_bytes} and {sizes} "
             f"{self.dtype.name}; {found}"
@@ -227,7 +229,7 @@ def _read_header(file: io.BufferedIOBase, path: Path) -> _Header:
         )
         raise InvalidDataError(rule, path)
     header = _Header(DTYPES[code], tuple(np.frombuffer(sizes, ">u4").tolist()))
-    # NumPy counts the bytes of an empty array's other dimensions too.
+    # Zero sizes count as 1, because NumPy refuses an empty array if its other sizes are too large.
     if math.prod(size or 1 for size in header.shape) * header.dtype.itemsize > sys.maxsize:
         rule = "must have sizes that can be addressed"
         raise InvalidDataError(rule, path, got=f"{header.shape} at byte 4")
@@ -235,17 +237,17 @@ def _read_header(file: io.BufferedIOBase, path: Path) -> _Header:
 
 
 def _map(path: Path, sha256: str | None = None) -> Array:
-    """Map a plain file, after comparing its length with its header."""
+    """Map a plain file, after checking its length against its header."""
     with path.open("rb") as file:
         header = _read_header(file, path)
         header.check_length(os.fstat(file.fileno()).st_size, path)
         _check_sha256(file, sha256, path)
-        # The open file, not its path: another file may have taken its name.
+        # Map the open file, not its path, where another file may be by now.
         return np.memmap(file, header.dtype, "r", header.n_bytes, header.shape)
 
 
 def _unpack(path: Path, target: io.BufferedIOBase) -> None:
-    """Unpack a gzipped file, and stop as soon as there is more than its header promises."""
+    """Unpack a gzipped file, and stop as soon as it is longer than its header says."""
     n_bytes = 0
     try:
         with gzip.open(path) as source:
@@ -258,7 +260,7 @@ def _unpack(path: Path, target: io.BufferedIOBase) -> None:
                 target.write(chunk)
                 chunk = source.read(CHUNK)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        rule = f"is a damaged gzip file, after byte {n_bytes} of what it holds: {error}"
+        rule = f"is a damaged gzip file, after byte {n_bytes} of the unpacked data: {error}"
         raise InvalidDataError(rule, path) from error
     header.check_length(n_bytes, path)
 
@@ -269,17 +271,17 @@ def _check_sha256(file: io.BufferedIOBase, sha256: str | None, path: Path) -> No
     file.seek(0)
     found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256.lower():
-        raise InvalidDataError(f"must have SHA-256 {sha256.lower()}, unpacked", path, got=found)
+        raise InvalidDataError(f"must have SHA-256 {sha256.lower()} when unpacked", path, got=found)
 
 
 def _unpacked_name(path: Path, sha256: str | None) -> str:
-    """Return a name for an unpacked file, made of what would change with the packed one.
+    """Return a name for an unpacked file, which changes if the gzipped file does.
 
-    The path is not part of it: a file that is moved need not be unpacked again.
+    It does not depend on the path, so a file that is moved need not be unpacked again.
     """
     status = path.stat()
     with path.open("rb") as file:
         file.seek(max(0, status.st_size - 8))
-        checksum_and_length = file.read()  # a gzip file ends with those of its content
+        checksum_and_length = file.read()  # of the unpacked data
     parts = (status.st_size, status.st_mtime_ns, checksum_and_length.hex(), sha256)
     return f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.idx"

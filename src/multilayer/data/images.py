@@ -1,4 +1,4 @@
-"""Images on disk as samples of a network: scaled when they are read, and only those."""
+"""Images on disk as samples of a network, which are scaled when they are read."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ __all__ = ["Rows", "ScaledImages"]
 
 Array = npt.NDArray[Any]
 Rows = slice | npt.ArrayLike
-"""Which samples: a slice, an array of their numbers, or a mask with one bool per sample."""
+"""Selects samples: a slice, an array of row numbers, or a mask with one bool per sample."""
 
 WHITE = 255  # the brightest pixel
 CHUNK = 1024  # images to read at a time when all are read
@@ -52,16 +52,16 @@ def scale(pixels, rows, mean, std, out):  # type: ignore[no-untyped-def]
 class ScaledImages(LazySamples):
     """Grey images as samples (pixel/255 − mean)/std, scaled when rows are read.
 
-    It takes the place of a matrix of samples: it has ``shape``, ``dtype``, ``len()`` and
-    ``[rows]``. Only the rows asked for are read, so images mapped from a file take no memory,
-    however many there are. ``numpy.asarray`` makes a matrix of all of them, at 4 bytes per pixel.
+    An object can be used in place of a matrix of samples: it has ``shape``, ``dtype``, ``len()``
+    and ``[rows]``. Only the selected rows are read, so images mapped from a file take no memory,
+    however many there are. ``numpy.asarray`` makes a matrix of all images, at 4 bytes per pixel.
 
     Parameters
     ----------
     pixels : array of shape (n_samples, height, width), uint8
         The images, 0 to 255; usually what `read_idx` returns. They are not copied.
     mean, std : float
-        Both are of pixel/255, a brightness from 0 to 1; by default samples are pixel/255 itself.
+        In units of pixel/255, a brightness from 0 to 1. By default, samples are pixel/255.
 
     Attributes
     ----------
@@ -74,11 +74,11 @@ class ScaledImages(LazySamples):
     Raises
     ------
     InvalidTypeError
-        If `pixels` are not uint8, or `mean` or `std` is not a number.
+        If `pixels` is not of type uint8, or `mean` or `std` is not a number.
     InvalidDataError
-        If `pixels` do not have three dimensions.
+        If `pixels` does not have three dimensions.
     InvalidArgumentError
-        If `mean` is not finite, or `std` is not above 0.
+        If `mean` is not finite, or `std` is not positive.
 
     Examples
     --------
@@ -129,18 +129,18 @@ class ScaledImages(LazySamples):
     def __getitem__(self, rows: Rows) -> Array:
         """Return the samples of some rows as a new matrix of shape (k, height·width), float32.
 
-        A single integer gives that sample alone, of shape (height·width,).
+        A single integer returns one sample, of shape (height·width,).
         """
         pixels = self._gather(rows)
         samples = _scaled(pixels, self.mean, self.std)
         return samples.reshape(*pixels.shape[:-2], self.shape[1])
 
     def read(self, rows: Rows, out: Array) -> None:
-        """Read the samples of some rows into `out`, of shape (k, height·width).
+        """Write the samples of some rows into `out`, of shape (k, height·width).
 
-        They are the same numbers as ``self[rows]``, scaled directly from the bytes.
+        The numbers are the same as in ``self[rows]``, without an array in between.
         """
-        if not self.pixels.flags.c_contiguous:  # flattening them would copy them
+        if not self.pixels.flags.c_contiguous:  # reshaping them would copy all of them
             super().read(rows, out)
             return
         numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
@@ -150,7 +150,7 @@ class ScaledImages(LazySamples):
             rule = f"must have shape {(len(numbers), self.shape[1])}"
             raise InvalidDataError(rule, "out", "read", got=out.shape)
         least, largest = numbers.min(initial=0), numbers.max(initial=0)
-        if least < 0 or largest >= len(self):  # compiled loops do not check
+        if least < 0 or largest >= len(self):  # compiled loops do not check bounds
             rule = f"must be 0 to {len(self) - 1}"
             raise InvalidDataError(rule, "rows", "read", got=f"{least} to {largest}")
         pixels = np.asarray(self.pixels).reshape(self.shape)
@@ -173,23 +173,23 @@ class ScaledImages(LazySamples):
         Raises
         ------
         InvalidArgumentError
-            If there are not that many.
+            If there are fewer than `n` samples.
         """
         n = checks.integer(n, "n", "ScaledImages.take")
         if n > len(self):
-            rule = f"must be at most {len(self)}, the samples"
+            rule = f"must be at most {len(self)}, the number of samples"
             raise InvalidArgumentError(rule, "n", "ScaledImages.take", got=n)
         return ScaledImages(self.pixels[:n], mean=self.mean, std=self.std)
 
     def scaled(self, mean: float, std: float) -> "ScaledImages":
-        """Return the same images as (pixel/255 − mean)/std, lazily, whatever their scaling now."""
+        """Return the same images as (pixel/255 − mean)/std, lazily; the old scaling is dropped."""
         return ScaledImages(self.pixels, mean=mean, std=std)
 
     def pixel_statistics(self) -> tuple[float, float]:
-        """Return mean and standard deviation of pixel/255, over all pixels of all images.
+        """Return the mean and standard deviation of pixel/255, over all pixels of all images.
 
-        Every image is read once, a few at a time. Pixels are counted by brightness, so the result
-        is exact up to its last rounding.
+        All images are read once, in chunks. Pixels are counted by brightness, so the result is
+        exact up to its final rounding.
 
         Raises
         ------
@@ -213,8 +213,8 @@ class ScaledImages(LazySamples):
             return np.asarray(self.pixels[rows])
         wanted = checks.array(rows, "rows", "ScaledImages")
         if wanted.size == 0 and wanted.dtype.kind == "f":
-            wanted = wanted.astype(np.intp)  # to NumPy, an empty list holds floats
-        # Elsewhere a tuple would mean rows and columns.
+            wanted = wanted.astype(np.intp)  # NumPy makes floats of an empty list
+        # A tuple is refused: in a matrix, it would mean rows and columns.
         if isinstance(rows, tuple) or wanted.ndim != 1 or wanted.dtype.kind not in "iub":
             found = (
                 "a tuple" if isinstance(rows, tuple) else f"{wanted.dtype}, shape {wanted.shape}"

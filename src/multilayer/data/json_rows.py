@@ -1,4 +1,4 @@
-"""Tables in JSON: one object a line, or a list of objects."""
+"""Tables in JSON: one object per line, or a list of objects."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -14,25 +14,26 @@ from multilayer.errors import InvalidDataError
 __all__ = ["read_json_rows"]
 
 BLOCK = 10_000
-"""Rows to process at a time: Python's objects take much memory."""
+"""Rows to process at a time, because Python objects take a lot of memory."""
 FORM = "must have one JSON object in each line, or be a list of objects"
 
 
 def read_json_rows(text: TextIO, path: object) -> Table:
-    """Return the table in a JSON file, of which each object is a row.
+    """Return the table in a JSON file in which each object is a row.
 
-    A name that an object does not have is a missing value, and so are null and NaN.
+    A value is missing if it is null or NaN, or if its name does not occur in the object.
 
     Parameters
     ----------
     text : text file
     path : path or str
-        What messages call the file.
+        The file's name in messages.
 
     Raises
     ------
     InvalidDataError
-        If it is other JSON, or a value is nested; the message names it and its line.
+        If the file is not JSON of this form, or a value is nested; the message names the line or
+        row.
     """
     rows = _checked(_objects(text, path), path)
     names: dict[str, None] = {}
@@ -58,7 +59,7 @@ def _absent(name: str, origin: Origin, n_rows: int) -> Entries:
 
 
 def _objects(text: TextIO, path: object) -> Iterator[tuple[str, Any]]:
-    """Yield each JSON value, and where it is."""
+    """Yield where each JSON value is, and the value."""
     beginning = text.read(1_000)
     text.seek(0)
     if beginning.lstrip("\ufeff \t\r\n").startswith("["):
@@ -87,7 +88,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _checked(values: Iterable[tuple[str, Any]], path: object) -> Iterator[dict[str, Any]]:
-    """Yield rows."""
+    """Yield the values as rows, after checking that they are flat objects."""
     for where, row in values:
         if not isinstance(row, dict):
             raise InvalidDataError(f"{FORM}; {where} is {_what(row)}", path)
@@ -99,5 +100,5 @@ def _checked(values: Iterable[tuple[str, Any]], path: object) -> Iterator[dict[s
 
 
 def _what(value: Any) -> str:
-    kinds = {"dict": "an object", "list": "a list", "str": "a text"}
+    kinds = {"dict": "an object", "list": "a list", "str": "a string"}
     return kinds.get(type(value).__name__, json.dumps(value))

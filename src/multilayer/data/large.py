@@ -1,4 +1,4 @@
-"""LargeTable: a table in files, of which a sample is in memory and all rows can be read again."""
+"""LargeTable: a table in files that keeps a sample in memory and can read all rows again."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
@@ -23,14 +23,14 @@ __all__ = ["LargeTable", "is_in_files", "is_large", "open_table"]
 Array = npt.NDArray[Any]
 
 IN_MEMORY = 2**27
-"""Files of up to this many bytes are read whole."""
+"""Tables whose files have at most this many bytes in total are read whole."""
 N_ENTRIES = 2**23
-"""About how many entries a sample has. With 20 columns, these are 420,000 rows, whose quantiles are
-those of all rows to within 0.1 % of the rows."""
+"""About how many entries a sample has. With 20 columns, these are 420,000 rows; their quantiles
+differ from those of all rows by at most about 0.1 % of the rows."""
 LEAST_ROWS = 2**14
-"""A sample has at least so many rows, however many columns there are."""
+"""A sample has at least this many rows, however many columns there are."""
 SEED = 0
-"""Draws the sample: it is the same in each run, in each process and for each model."""
+"""The seed of the sample: a fixed one, so that every run, process and model has the same sample."""
 
 
 class LargeTable:
@@ -39,26 +39,27 @@ class LargeTable:
     Parameters
     ----------
     blocks : Blocks
-        The table, as `read_blocks` returns it; in several processes, this one's part.
+        The table, as `read_blocks` returns it; with several processes, this process's part.
     survey : Survey
-        What one pass over all of it found.
+        The result of one pass over the whole table.
     left_out : callable, optional
-        Given some rows as a table, and their places, it returns which ones to leave out.
+        Takes some rows as a table, and their places; returns an array of bool, which is True for
+        the rows to leave out.
     ranks : Ranks
-        The processes that have a part each.
+        The processes among which the table is divided.
 
     Attributes
     ----------
     name : str
-        What messages call the table.
+        The table's name in messages.
     sample : Table
-        A sample of its rows.
+        A sample of the rows.
     places : array of int
-        Their places: see `Survey`.
+        The places of the sample's rows: see `Survey`.
     tallies : mapping of str to Tally
         What all rows hold, by column.
     n_rows : int
-        The number of rows, including those that are left out.
+        The number of rows, including rows that are left out.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class LargeTable:
         return self.n_rows
 
     def without(self, left_out: Callable[[Table, Array], Array]) -> Self:
-        """Return the table without further rows: see the parameter `left_out`."""
+        """Return the table with more rows left out: see the parameter `left_out`."""
         before = self._left_out
 
         def both(table: Table, places: Array) -> Array:
@@ -98,16 +99,16 @@ class LargeTable:
         return type(self)(self.blocks, self._survey, both, self.ranks).select(self.columns)
 
     def select(self, names: Iterable[str]) -> Self:
-        """Return the table with some of its columns alone."""
+        """Return the table with only some of its columns."""
         chosen = copy(self)
         chosen.columns = tuple(names)
         chosen.sample = self.sample.select(chosen.columns)
         return chosen
 
     def parts(self) -> Iterator[tuple[Array, Table]]:
-        """Read all rows anew, and yield them in blocks, each with the places of its rows.
+        """Read all rows again, and yield the places of each block's rows, and the block.
 
-        In several processes, they are those of this one's part.
+        With several processes, each yields only the rows of its own part.
         """
         for place, table in self.blocks.numbered():
             places = np.arange(place, place + len(table))
@@ -118,28 +119,28 @@ class LargeTable:
 
 
 def is_in_files(X: object) -> bool:
-    """Return whether something names files: a path, a list of paths, or what reads them."""
+    """Return whether X is in files: a path, a list of paths, a `Blocks` or a `LargeTable`."""
     if isinstance(X, (list, tuple)):
         return bool(X) and all(isinstance(each, (str, PathLike)) for each in X)
     return isinstance(X, (str, PathLike, Blocks, LargeTable))
 
 
 def is_large(source: Source | Iterable[Source]) -> bool:
-    """Return whether files have too many bytes to be read whole."""
+    """Return whether files are too large to be read whole."""
     return size_of(source) > IN_MEMORY
 
 
 def open_table(
     source: Any, counted: Collection[str] = (), *, ranks: Ranks = ALONE, **how: Any
 ) -> Table | LargeTable:
-    """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
+    """Return a table in files: a `Table` if it is small enough, otherwise a `LargeTable`.
 
     Parameters
     ----------
-    source : path, iterable of paths, LargeTable, or what has blocks as `Blocks` has them
-        Paths as `read_file` takes them.
+    source : path, iterable of paths, LargeTable, Blocks, or similar
+        Paths as in `read_file`; or an object with the attributes of `Blocks`.
     counted : collection of str
-        Columns whose numbers are names, of classes or of groups, so that each one is counted.
+        Columns whose numbers name classes or groups, so that each distinct number is counted.
     ranks : Ranks
         The processes that do this together: each reads its part of a large table, and all get the
         same sample.
@@ -149,7 +150,7 @@ def open_table(
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        As `read_file`; or if there are more processes than parts.
+        As by `read_file`; or if there are more processes than parts.
     """
     if isinstance(source, LargeTable):
         return source
@@ -168,7 +169,7 @@ def open_table(
 
 
 def _joined(part: Blocks, ranks: Ranks, **sampling: Any) -> Survey:
-    """Return the survey of all rows, of which each rank has a part."""
+    """Return the survey of all rows, merged from those of the ranks' parts."""
     numbered = part.numbered()
     first = next(numbered, None)
     own = None if first is None else Survey.of(chain([first], numbered), **sampling)

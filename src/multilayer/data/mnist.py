@@ -1,4 +1,4 @@
-"""MNIST and sets like it: found on disk or downloaded, and mapped into memory."""
+"""MNIST and similar image sets: found on disk or downloaded, and mapped into memory."""
 
 import hashlib
 import os
@@ -42,11 +42,11 @@ class ImageSet:
     mirrors: tuple[str, ...]
     """Addresses of folders that hold the four files, gzipped, under the names in `FILES`."""
     class_names: tuple[str, ...]
-    """What label 0, 1, … means."""
+    """The names of classes 0, 1, …."""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """By file, of its unpacked content; always checked."""
+    """The checksum of each file's unpacked content, by file name; always checked."""
     md5: Mapping[str, str] = field(default_factory=dict)
-    """By file, of the gzipped file as published; checked when it is downloaded."""
+    """The checksum of each gzipped file as published, by file name; checked after downloading."""
 
 
 def _by_file(*digests: str) -> dict[str, str]:
@@ -108,7 +108,7 @@ class ImageData(NamedTuple):
     y_test: Array
     """Shape (10000,), int64."""
     class_names: tuple[str, ...]
-    """What the labels mean."""
+    """The names of the classes."""
     name: str
     """The set's name."""
 
@@ -122,14 +122,14 @@ def load_images(
 ) -> ImageData:
     """Return a published set of 28 × 28 images, mapped from its files.
 
-    The first folder that has all four files, gzipped or plain, is used: ``<data_dir>/<name>``,
-    `data_dir`, ``$MULTILAYER_DATA/<name>``, ``$MULTILAYER_DATA``, ``<cache_dir>/<name>``. If none
-    has, they are downloaded into the last one, from the set's mirrors in turn; a file takes its
-    name there only when it is whole and its checksum is right.
+    The files are taken from the first folder that has all four of them, gzipped or plain:
+    ``<data_dir>/<name>``, `data_dir`, ``$MULTILAYER_DATA/<name>``, ``$MULTILAYER_DATA``,
+    ``<cache_dir>/<name>``. If no folder has them, they are downloaded into the last one, from the
+    set's mirrors in turn. A file gets its name there only after it is complete and its checksum
+    has been verified.
 
-    All sets' files have the same names. So a folder that is not named after the set is searched
-    only if it is given as `data_dir`, or if the checksums of the set's content are known, as
-    MNIST's are.
+    The files of all sets have the same names. Therefore ``$MULTILAYER_DATA`` itself is searched
+    only if the SHA-256 checksums of the set's files are known, as they are for MNIST.
 
     Parameters
     ----------
@@ -137,11 +137,11 @@ def load_images(
         ``"mnist"`` (LeCun, Cortes, Burges), ``"fashion_mnist"`` (Xiao et al. 2017, clothes) or
         ``"kmnist"`` (Clanuwat et al. 2018, cursive Japanese).
     data_dir : path, optional
-        A folder to look in first.
+        A folder to search first.
     cache_dir : path, optional
         Where downloaded and unpacked files are kept; the user's cache folder by default.
     download : bool
-        Whether to download files that are in none of the folders.
+        Whether to download files that are not found in any folder.
 
     Returns
     -------
@@ -155,10 +155,10 @@ def load_images(
     InvalidArgumentError
         If `data_dir` is given and is not a folder.
     InvalidDataError
-        If the files are damaged or not the published ones; if images and labels do not match; if
-        there are no files and they cannot be downloaded.
+        If the files are damaged or differ from the published ones, if images and labels do not
+        match, or if the files are not found and cannot be downloaded.
     OSError
-        If a file cannot be read, or the cache folder cannot be written.
+        If a file cannot be read, or the cache folder cannot be written to.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def load_images(
 def _folders(
     name: str, image_set: ImageSet, data_dir: StrPath | None, cache: Path
 ) -> Iterator[Path]:
-    """Yield the folders to look in, in order."""
+    """Yield the folders to search, in order."""
     if data_dir is not None:
         yield Path(data_dir, name)
         yield Path(data_dir)
@@ -211,7 +211,7 @@ def _folders(
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
-    """Return which of the four files a folder has, unpacked ones in preference to packed ones."""
+    """Return the paths of the four files that a folder has, by name; prefer plain files."""
     found = {}
     for file in FILES:
         # Some unpackers write train-images.idx3-ubyte.
@@ -246,7 +246,7 @@ def _read_part(
 
 
 def _download(image_set: ImageSet, folder: Path, cache: Path) -> dict[str, str]:
-    """Download the files that `folder` lacks; if one fails, return why, for each address."""
+    """Download the files that `folder` lacks; if one fails, return the reason for each address."""
     for file in FILES:
         if file in _files_in(folder):
             continue
@@ -257,7 +257,7 @@ def _download(image_set: ImageSet, folder: Path, cache: Path) -> dict[str, str]:
 
 
 def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[str, str]:
-    """Download a file from the first mirror that works; if none does, return why each failed."""
+    """Download a file from the first mirror that works; if none does, return their failures."""
     failures = {}
     for attempt in range(ATTEMPTS):
         time.sleep(PAUSE * attempt)
@@ -273,7 +273,7 @@ def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[st
 
 
 def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: Path) -> None:
-    """Download a file from one address; it takes its name only if it is right."""
+    """Download a file from one address; it gets its name only if its content is right."""
     with forks.imports:
         import pooch
 
@@ -290,16 +290,16 @@ def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: P
                 raise InvalidDataError(f"must have MD5 {expected}", target.name, got=found)
         temporary = Path(download.name)
         try:
-            # What is unpacked here is used later: a file that is renamed is not unpacked again.
+            # This unpacks the file under a name that does not depend on its path, to be used later.
             read_idx(temporary, sha256=image_set.sha256.get(file), cache_dir=cache)
         except InvalidDataError as error:
-            error.parameter = target.name  # not of the temporary file
+            error.parameter = target.name  # instead of the temporary file
             raise
 
 
 def _not_found(name: str, folders: list[Path], failures: Mapping[str, str]) -> str:
-    """Return a message that says where the files were looked for, and what to do."""
-    lines = [f"{name} is in no folder and was not downloaded. Folders searched:"]
+    """Return a message that says where the files were searched for, and what to do."""
+    lines = [f"{name} was not found in any folder and was not downloaded. Folders searched:"]
     for folder in folders:
         found = _files_in(folder)
         missing = [file for file in FILES if file not in found]
@@ -308,7 +308,7 @@ def _not_found(name: str, folders: list[Path], failures: Mapping[str, str]) -> s
     lines.append("Addresses tried:" if failures else "No address was tried: download=False.")
     lines += [f"  {url}: {reason}" for url, reason in failures.items()]
     lines.append(
-        f"Put {', '.join(FILES)}, plain or gzipped, into a folder and give it as data_dir, or into "
-        f"a folder {name} in the one that the environment variable {FOLDER_VARIABLE} names."
+        f"Put {', '.join(FILES)}, plain or gzipped, into a folder and pass it as data_dir, or into "
+        f"a folder {name} inside the folder that the environment variable {FOLDER_VARIABLE} names."
     )
     return "\n".join(lines)

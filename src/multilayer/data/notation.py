@@ -1,4 +1,4 @@
-"""Notation: how the numbers of a column are written, decided once from all its texts."""
+"""Notation: how the numbers of a column are written, decided from all its texts together."""
 
 import math
 import re
@@ -29,36 +29,36 @@ __all__ = ["TIMES", "Notation", "NotationFound", "find_notation"]
 Array = npt.NDArray[Any]
 
 LONGEST = 15
-"""Digits that float64 holds exactly; longer whole numbers are codes."""
+"""The number of digits that float64 holds exactly; longer whole numbers are codes."""
 MOST = 0.5
-"""Above this share of entries, bounds such as <0.5 are names, and numbers are the rule."""
+"""A majority is more than this share of entries: bounds such as <0.5 in a majority are names."""
 NEARLY_ALL = 0.9
-"""The share of numbers, in any notation, from which a column is said to have them."""
+"""The least share of numbers, in any notation, for a note that they are written in several ways."""
 CATEGORICAL = "categorical"
 SEVERAL_UNITS = "numbers in several units"
 UNITS = {
     "duration": "seconds", "clock": "seconds", "bytes": "bytes", "mass": "grams",
     "length": "metres",
 }  # fmt: skip
-"""What the numbers of a scale are in."""
+"""The unit of each scale's numbers after conversion."""
 READ_AS = {scale: f"in {unit}" for scale, unit in UNITS.items()}
 READ_AS |= {
     "duration": f"durations, {READ_AS['duration']}",
     "clock": f"times, {READ_AS['clock']}",
     "multiple": "with k, M and the like",
 }
-"""What a column's description says of a scale."""
+"""How a column's description mentions a scale."""
 TIMES = ("clock", "duration")
-"""The scales that are in seconds."""
+"""The scales in seconds."""
 
 ADDRESS = re.compile(r"(?:(?:1?\d?\d|2[0-4]\d|25[0-5])\.){3}(?:1?\d?\d|2[0-4]\d|25[0-5])")
-"""Four numbers up to 255, such as 192.168.100.101, in which points might mark thousands."""
+"""Four numbers up to 255, such as 192.168.100.101, whose points might look like thousands marks."""
 BOOLEANS = {"true": 1.0, "false": 0.0}
 MARKS = (
     (".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
     (".", "_"),
 )  # fmt: skip
-"""The marks of decimals and thousands; if several fit, the first is taken."""
+"""Pairs of a decimal mark and a thousands mark; if several fit equally well, the first is used."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +68,20 @@ class Notation:
     Parameters
     ----------
     decimal, thousands : str
-        The marks: a point or a comma; and a comma, point, space, apostrophe, underscore or none.
+        The marks: a decimal point or comma; and for thousands a comma, point, space, apostrophe,
+        underscore, or none.
     unit : str
         What may precede or follow a number, in lower case: ``"$"``, ``"%"``, ``"sqm"``.
-    scale : {"", "duration", "clock", "bytes", "multiple"}
-        Several units that are converted to one: years to seconds and hours:minutes, both to
-        seconds; bytes; or k and M.
+    scale : {"", "duration", "clock", "bytes", "mass", "length", "multiple"}
+        A set of units that are converted to one: units of time (``"duration"``) or hours and
+        minutes as in 12:30 (``"clock"``), both to seconds; bytes; masses to grams; lengths to
+        metres; or multiples such as k and M to ones.
     is_boolean : bool
-        Whether ``true`` and ``false``, in any case, are written for 1 and 0, which may occur beside
-        them.
+        Whether ``true`` and ``false``, in upper or lower case, mean 1 and 0; the numbers 1 and 0
+        may also occur.
     missing : tuple of str
-        Texts in the training data that are not numbers and count as missing values. Known marks of
-        missing values, such as ``NA`` and ``?``, always do.
+        Texts in the training data that are not numbers and are treated as missing values. Known
+        marks of missing values, such as ``NA`` and ``?``, are always missing.
 
     Examples
     --------
@@ -109,11 +111,11 @@ class Notation:
 
     @property
     def measure(self) -> str:
-        """What the numbers are in, such as ``seconds`` or ``€``; empty if that is not known."""
+        """The unit of the numbers, such as ``seconds`` or ``€``; empty if it is unknown."""
         return UNITS.get(self.scale, self.unit)
 
     def number(self, text: str) -> float | None:
-        """Return the number in a text: NaN if missing, None if it is not a finite float64."""
+        """Return the number in a text: NaN if it is missing, None if it is not a finite number."""
         if self.decimal == "." and not self.scale and plain(text):
             return _finite(float(text))
         if text in self.missing or is_missing_mark(text):
@@ -133,9 +135,9 @@ class Notation:
         return _finite(-number if found.is_negative else number)
 
     def numbers(self, texts: Iterable[str]) -> tuple[Array, list[int]]:
-        """Return numbers, NaN if missing; and the positions of what is not a number."""
+        """Return numbers, NaN if missing; and the indices of texts that are not numbers."""
         number, is_plain = self.number, PLAIN.fullmatch
-        if self.decimal == "." and not self.scale:  # as programs write them, often many
+        if self.decimal == "." and not self.scale:  # a fast path for plain numbers
             found = [float(text) if is_plain(text) else number(text) for text in texts]
         else:
             found = [number(text) for text in texts]
@@ -145,7 +147,7 @@ class Notation:
         return numbers, others
 
     def _worth(self, unit: str) -> float | None:
-        """Return the factor of a number in this unit, or None if the unit is a foreign one."""
+        """Return the factor of a number in this unit, or None if the unit does not fit."""
         if self.scale and unit:
             return SCALES[self.scale].get(unit)
         return 1.0 if unit in ("", self.unit) and self.scale in ("", "multiple") else None
@@ -167,23 +169,23 @@ class NotationFound(NamedTuple):
     others: tuple[str, ...] = ()
     """Texts that are neither numbers nor known marks of missing values."""
     doubts: tuple[tuple[str, str], ...] = ()
-    """What is open to doubt, each with the kind of column that decides otherwise."""
+    """Notes on what is open to doubt, each with the kind of column that would change it."""
     shows: str = ""
     """The decimal mark, if the texts leave no doubt about it."""
     is_open: bool = False
-    """Whether another decimal mark would give other numbers."""
+    """Whether the texts would also fit another decimal mark, with different numbers."""
     why: str = ""
-    """Why no notation reads most of the numbers, if it is for their currencies."""
+    """Why no notation reads most of the numbers, if they are in different currencies."""
 
 
 def find_notation(
     texts: Sequence[str], counts: Array, decimal: str | None = None, *, is_asked: bool = False
 ) -> NotationFound | None:
-    """Return how the numbers of a column are written, or None if it holds something else.
+    """Return how the numbers of a column are written, or None if it does not hold numbers.
 
-    A column holds numbers if its texts are numbers in one notation, except for marks of missing
-    values and for other texts in at most 2 % of its entries. Whole numbers with leading zeros or
-    more than 15 digits are codes, and so is anything with letters before its digits.
+    A column holds numbers if its texts are numbers in one notation, apart from marks of missing
+    values and from other texts in at most 2 % of its entries. Whole numbers with leading zeros or
+    more than 15 digits are codes, and so are texts with letters before their digits.
 
     Parameters
     ----------
@@ -192,10 +194,10 @@ def find_notation(
     counts : array of int
         How often each occurs in the column.
     decimal : {".", ","}, optional
-        The decimal mark, if the texts leave it open.
+        The decimal mark to use if the texts leave it open.
     is_asked : bool
-        Whether the user says that it holds numbers: then all numbers are read, codes too, and the
-        rest is missing.
+        Whether the user says that the column holds numbers: then all numbers are read, even codes,
+        and other texts are missing values.
 
     Examples
     --------
@@ -209,7 +211,7 @@ def find_notation(
         return NotationFound(Notation(is_boolean=True))
     if not is_asked and not probe(texts, _is_numeral):
         return None
-    # Infinite numbers count as missing, however many; whoever reads them says so each time.
+    # Infinite numbers are treated as missing, however many there are; reading them adds a note.
     is_plain = [plain(text) for text in texts]
     rest = [text for text, is_one in zip(texts, is_plain, strict=True) if not is_one]
     is_mark = [
@@ -220,7 +222,7 @@ def find_notation(
     doubts: list[tuple[str, str]] = []
     why = ""
     is_one = reads = is_plain
-    if decimal != "," and not any(map(_is_numeral, rest)):  # all as programs write them
+    if decimal != "," and not any(map(_is_numeral, rest)):  # all numbers are plain
         is_code = [text.isdigit() and _is_code(Numeral(text)) for text in texts]
         if _share(present, is_code) > TOLERANCE and not is_asked:
             return None
@@ -240,7 +242,7 @@ def find_notation(
             result, reads = _written(found, counts, decimal)
             has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
             is_name = [n is not None and ADDRESS.fullmatch(n.body) is not None for n in found]
-            # Names of ranges, such as <=50K and >50K, or network addresses.
+            # These are names of ranges, such as <=50K and >50K, or network addresses.
             if not is_asked and max(_share(present, has_bound), _share(present, is_name)) > MOST:
                 return None
             currencies = {n.unit for n in found if n is not None} - {""}
@@ -273,7 +275,7 @@ def find_notation(
 
 
 class _Written(NamedTuple):
-    """A notation, and which numerals it fits."""
+    """A notation, and which texts it fits."""
 
     notation: Notation
     fits: Sequence[bool]
@@ -286,19 +288,19 @@ def _is_numeral(text: str) -> bool:
 
 
 def _share(counts: Array, which: Sequence[bool] | Array) -> float:
-    """Return the share of all entries that these texts make up."""
+    """Return what share of all entries these texts make up."""
     return float(counts[np.array(which, dtype=bool)].sum() / max(counts.sum(), 1))
 
 
 def _is_code(found: Numeral) -> bool:
-    """Return whether a number is more likely a name."""
+    """Return whether a number is probably a code, not a quantity."""
     is_whole = found.body.isdigit() and not (found.unit or found.exponent)
     has_zeros = len(found.body) > 1 and found.body.startswith("0")
     return is_whole and (has_zeros or len(found.body) > LONGEST)
 
 
 def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
-    """Return the unit of a column's numbers, or the scale of its several units."""
+    """Return the unit of a column's numbers and "", or "" and the scale of their several units."""
     units: Counter[str] = Counter()
     may_scale = True
     for n, count in zip(found, counts.tolist(), strict=True):
@@ -315,8 +317,8 @@ def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
 
 
 def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | None]) -> str:
-    """Return a note on numbers without a unit beside others in percent or a multiple."""
-    units: dict[str, str] = {}  # with the first text of each
+    """Return a note on numbers without a unit among numbers in percent or in a scale's unit."""
+    units: dict[str, str] = {}  # each unit's first text
     for n, text in zip(found, texts, strict=True):
         if n is not None:
             units.setdefault(n.unit, text)
@@ -331,10 +333,10 @@ def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | No
 
 
 def _may_have_thousands(notation: Notation, texts: Sequence[str], fits: Sequence[bool]) -> bool:
-    """Return whether marks before three digits, which may be of decimals, are likely of thousands.
+    """Return whether marks before three digits, which may be decimal, probably mark thousands.
 
-    Commas are. Points are what programs write, but they write all decimals or none: beside whole
-    numbers below 1,000, people may have written thousands. A 0 shows nothing.
+    Commas do. Points usually come from programs, which write decimals in all numbers or in none: if
+    there are also whole numbers below 1,000, a point may mark thousands. Zeros do not count.
     """
     if notation.thousands or notation.scale:
         return notation.thousands == ","
@@ -344,7 +346,7 @@ def _may_have_thousands(notation: Notation, texts: Sequence[str], fits: Sequence
 
 
 def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written:
-    """Return the notation of numbers as programs write them."""
+    """Return the notation of plain numbers."""
     with_point = [
         text.lstrip("+-").lower().partition("e")[0]
         for text, is_one in zip(texts, is_plain, strict=True)
@@ -357,7 +359,7 @@ def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written
 def _written(
     found: Sequence[Numeral | None], counts: Array, decimal: str | None
 ) -> tuple[_Written, list[bool]]:
-    """Return the notation that fits most of these numerals, and which of them any would fit."""
+    """Return the notation that fits most of these numerals, and which of them fit some notation."""
     unit, scale = _unit(found, counts)
     units = {unit, ""} if not scale else {*SCALES[scale], *([""] * (scale == "multiple"))}
     bodies = [n.body if n is not None and n.unit in units else None for n in found]
@@ -375,7 +377,7 @@ def _written(
     weight = {
         marks: int(counts[np.array(which, dtype=bool)].sum()) for marks, which in fits.items()
     }
-    best = max(choices, key=lambda marks: weight[marks])  # the first of several
+    best = max(choices, key=lambda marks: weight[marks])  # the first if several are equal
     others = [marks for marks in choices if marks[0] != best[0] and weight[marks] == weight[best]]
     shows = "" if others else best[0]
     is_open = any(fits[marks] == fits[best] for marks in others) and not is_currency(unit)

@@ -1,4 +1,4 @@
-"""Notes: what was decided about a table and is open to doubt, given in a warning."""
+"""Notes: decisions about a table that are open to doubt, reported in warnings."""
 
 from typing import Any, NamedTuple
 
@@ -11,11 +11,11 @@ class Note(NamedTuple):
     column: str
     table: str
     says: str
-    """What follows the column's name, such as ``has more than 256 categories``."""
+    """The text after the column's name, such as ``has more than 256 categories``."""
     otherwise: str = ""
     """The kind of column to pass to change the decision, if there is one."""
     marks: tuple[str, ...] = ()
-    """Texts that may mark missing values; `says` ends in a condition for taking them so."""
+    """Texts that may mark missing values; `says` then ends in a condition for passing them."""
 
     def __str__(self) -> str:
         said = f"column {self.column!r} of {self.table} {self.says}"
@@ -27,12 +27,12 @@ class Note(NamedTuple):
 
 
 class TableWarning(UserWarning):
-    """A warning about a table: mostly, what was decided about its columns and is open to doubt.
+    """A warning about a table, mostly about decisions that are open to doubt.
 
     Attributes
     ----------
     notes : tuple of Note
-        One for each column of which something was decided.
+        The notes on single columns; empty if the warning is about the whole table.
     """
 
     def __init__(self, message: str, notes: tuple[Note, ...]) -> None:

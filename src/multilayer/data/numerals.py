@@ -1,4 +1,4 @@
-"""Numerals: what people write for a number, split into its parts.
+"""Numerals: numbers in the forms in which people write them, split into their parts.
 
 ``1,200``, ``$35``, ``45%``, ``72 sqm``, ``3,5``, ``5,-``, ``(12)``, ``1.2k``, ``2 years``,
 ``12:30``.
@@ -71,7 +71,8 @@ SCALES: dict[str, dict[str, float]] = {
         },
     }.items()
 }
-"""Units that may occur together in a column, each in seconds, bytes, grams, metres or ones."""
+"""Units that may occur together in a column, and their values in seconds, bytes, grams, metres or
+ones."""
 
 ALIKE = str.maketrans(
     {
@@ -87,7 +88,7 @@ CURRENCIES = (
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
 PLAIN = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-"""A number as programs write it."""
+"""A plain number, as programs write it."""
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*
@@ -105,9 +106,9 @@ NUMERAL = re.compile(
     re.VERBOSE,
 )
 LONGEST = 64
-"""The most characters in a numeral: what is longer is text, and is not looked at."""
+"""Maximum number of characters in a numeral: a longer text is not parsed."""
 ORNAMENTS = ("/-", "+")
-"""What may follow an amount of money, and means nothing."""
+"""Signs that may follow an amount of money and mean nothing."""
 NOTHING = re.compile(
     rf"(?:{CURRENCIES})?\s*[-—]+"  # an accountant's dash for no number: $ -
     r"|#[¡¿]?[^\W_]+(?:/0)?[!?]|\#+"  # spreadsheet errors, in any language
@@ -135,22 +136,22 @@ class Numeral(NamedTuple):
     """The parts of a numeral."""
 
     body: str
-    """Digits with the marks between them."""
+    """The digits, and the marks between them."""
     exponent: str = ""
     unit: str = ""
-    """What precedes or follows, in lower case."""
+    """The unit before or after the digits, in lower case."""
     is_negative: bool = False
     qualifier: str = ""
     """``<``, ``>`` or ``~``, if it is a bound or an estimate."""
     factor: float = 1.0
-    """What k or M multiplies an amount of money by: ``$1.2M``."""
+    """The value of k or M in an amount of money, such as ``$1.2M``."""
     may_scale: bool = False
-    """Whether the unit may be a multiple: a word, or a letter joined to the number, as in 5k and
-    5M; but 5 m is a length, and 300 K a temperature."""
+    """Whether the unit may be a multiple: a word, or a letter directly after the number, as in 5k
+    and 5M. But 5 m is a length, and 300 K a temperature."""
 
 
 def is_missing_mark(text: str) -> bool:
-    """Return whether a text stands for a missing number or date: ``NA``, ``?``, ``$ -``."""
+    """Return whether a text marks a missing number or date: ``NA``, ``?``, ``$ -``."""
     text = _alike(text)
     return text.lower() in MISSING_MARKS or NOTHING.fullmatch(text) is not None
 
@@ -161,7 +162,7 @@ def is_infinite(text: str) -> bool:
 
 
 def plain(text: str) -> bool:
-    """Return whether a text is a number as programs write it: ``-1.5e3``."""
+    """Return whether a text is a plain number, as programs write it: ``-1.5e3``."""
     return PLAIN.fullmatch(text) is not None
 
 
@@ -173,7 +174,7 @@ def numeral(text: str) -> Numeral | None:
     >>> numeral("-$1,200.50")[:4], numeral("(12 %)")[:4], numeral("T1200")
     (('1,200.50', '', '$', True), ('12', '', '%', True), None)
     """
-    if found := PLAIN.fullmatch(text):  # as programs write them, often many
+    if found := PLAIN.fullmatch(text):  # the usual case, and fast
         return Numeral(found[2], found[3] or "", is_negative=found[1] == "-")
     found = NUMERAL.fullmatch(_alike(text)) if len(text) <= LONGEST else None
     if found is None or bool(found["open"]) != bool(found["close"]):
@@ -202,14 +203,14 @@ def _may_scale(found: re.Match[str]) -> bool:
 
 
 def _alike(text: str) -> str:
-    """Return a text with signs, marks, blanks and digits of any script in plain form."""
+    """Return a text with the signs, marks, blanks and digits of any script replaced by ASCII."""
     if text.isascii():
         return text
     return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text.translate(ALIKE))
 
 
 def _unit(parts: list[str]) -> tuple[str, float] | None:
-    """Return the unit of which these are parts, and a factor; None if there are several units."""
+    """Return the unit made of these parts, and a factor; None if they are not one unit."""
     words = [word.rstrip(".") for word in " ".join(parts).lower().split()]
     money = [word for word in words if is_currency(word)]
     if len(words) == 2 and len(money) == 1:
@@ -223,7 +224,7 @@ def _unit(parts: list[str]) -> tuple[str, float] | None:
 
 
 def clock(text: str) -> float | None:
-    """Return a time of day, or a duration written like one, in seconds; None if it is neither.
+    """Return a time of day or a duration such as 2h 50m in seconds; None if it is neither.
 
     Examples
     --------
@@ -253,9 +254,10 @@ def is_currency(unit: str) -> bool:
 
 @cache
 def grammar(decimal: str, thousands: str) -> re.Pattern[str]:
-    """Return what a numeral's body with these marks looks like.
+    """Return the pattern of a numeral's body with these marks.
 
-    Thousands are groups of three digits; with commas also of two, as in India (``12,34,567``).
+    Thousands marks separate groups of three digits; commas may also separate groups of two, as in
+    India (``12,34,567``).
     """
     whole = r"\d+"
     if thousands:

@@ -1,4 +1,4 @@
-"""Readers: one file of a table, or a series of frames, read once in blocks of rows."""
+"""Readers: each reads one file of a table, or a series of frames, once, in blocks of rows."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -24,7 +24,7 @@ __all__ = ["CsvReader", "FrameReader", "ParquetReader", "Reader", "Share", "Tabl
 
 Array = npt.NDArray[Any]
 Sized = TypeVar("Sized", bound=Any)
-"""What has a length and can be sliced: a table of this package or of pyarrow, a list."""
+"""An object that has a length and can be sliced: a `Table`, a pyarrow table, or a list."""
 Block = tuple[int, Sequence[Entries]]
 """The number of the first row, and the columns."""
 
@@ -33,13 +33,13 @@ BUFFER = 2**20
 
 
 class Share(NamedTuple):
-    """Which blocks of a file belong to one of several processes: all, by default."""
+    """The blocks of a file that belong to one of several processes; by default, all blocks."""
 
     rank: int = 0
     n_parts: int = 1
 
     def has(self, i: int) -> bool:
-        """Return whether the block with this number does."""
+        """Return whether the share includes the block with this number."""
         return i % self.n_parts == self.rank
 
 
@@ -60,15 +60,15 @@ class Reader(ABC):
 
     @abstractmethod
     def blocks(self, n_rows: int, share: Share) -> Iterator[Block]:
-        """Yield the blocks of a share, none with fewer rows than that unless there are fewer."""
+        """Yield the blocks of a share, each of at least `n_rows` rows if there are that many."""
 
     @property
     def counted(self) -> Counted:
-        """How many rows there were, in all shares."""
+        """The number of rows in all shares, after the last block."""
         return Counted(self._origin.table, len(self.columns), self._n_rows, FirstFew())
 
     def remarks(self) -> Iterable[str]:
-        """Yield what is open to doubt, after the last block."""
+        """Yield remarks on what is open to doubt, after the last block."""
         return ()
 
     def _at(self, rows: Array, *, is_file: bool = False) -> Origin:
@@ -105,7 +105,7 @@ class CsvReader(Reader):
                 if share.has(i):
                     at = self._at(rows.numbers(start, stop), is_file=True)
                     texts = texts_of(block, dialect, name)
-                    block.clear()  # rows take more memory than the columns made of them
+                    block.clear()  # rows take more memory than columns
                     yield start, entries_of(texts, dialect, at)
                 start = stop
             self._refuse_at_once()
@@ -125,7 +125,7 @@ class CsvReader(Reader):
 
 
 class ParquetReader(Reader):
-    """Reads a Parquet file, of which only the row groups with blocks of its share are decoded."""
+    """Reads a Parquet file, and decodes only the row groups that have blocks of its share."""
 
     def __init__(self, opens: Opens, origin: Origin) -> None:
         super().__init__(origin)
@@ -151,10 +151,10 @@ class ParquetReader(Reader):
                 yield start, [table[column].at(at) for column in table.columns]
 
     def _own(self, n_rows: int, share: Share) -> list[tuple[int, int]]:
-        """Return the first row of each block of a share, and the row after its last.
+        """Return the first row of each block of a share, and the row after its last row.
 
-        All blocks that begin in the same row group belong together, unless there are too few row
-        groups for everyone to have one.
+        Blocks that begin in the same row group go to the same process, unless there are fewer such
+        row groups than processes.
         """
         blocks = list(pairwise(_edges(self._n_rows, n_rows)))
         groups = [bisect_right(self._starts, start) for start, _ in blocks]
@@ -173,7 +173,7 @@ class ParquetReader(Reader):
             else:
                 runs.append([start, stop])
         for start, stop in runs:
-            # One row group at a time: so it is known which of them is damaged.
+            # One row group at a time, so that an error can name the damaged one.
             for group in range(bisect_right(self._starts, start) - 1, len(self._starts) - 1):
                 at = self._starts[group]
                 if at >= stop:
@@ -187,14 +187,14 @@ class ParquetReader(Reader):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        # By default, pyarrow keeps all that it has read of a file until it is closed.
+        # By default, pyarrow keeps everything it has read from a file until the file is closed.
         how = {"buffer_size": BUFFER, "pre_buffer": False, "page_checksum_verification": True}
         with self._opens() as file, self._library.ParquetFile(file, **how) as found:
             yield found
 
     @contextmanager
     def _errors(self, rule: str) -> Iterator[None]:
-        """Say what is wrong with a file that pyarrow cannot read."""
+        """Turn errors of pyarrow into errors that name the file."""
         arrow = import_pyarrow("Parquet")
         try:
             yield
@@ -207,7 +207,7 @@ class ParquetReader(Reader):
 
 
 class TableReader(Reader):
-    """Reads a file in another format, which is whole in memory."""
+    """Reads a file in another format, from a table in memory."""
 
     def __init__(self, found: Read, origin: Origin) -> None:
         super().__init__(origin)
@@ -228,14 +228,14 @@ class TableReader(Reader):
 
 
 class FrameReader(Reader):
-    """Reads a series of frames, whatever library made each."""
+    """Reads a series of frames of any library."""
 
     def __init__(self, frames: Iterator[Any], origin: Origin) -> None:
         super().__init__(origin)
         found = (read_table(frame, origin.table) for frame in frames)
         first = next(found, None)
         if first is None:
-            raise InvalidDataError("must yield tables; it ends before the first", origin.table)
+            raise InvalidDataError("must yield at least one table; got none", origin.table)
         self.columns = first.columns
         self._tables = chain([first], found)
 
@@ -257,7 +257,7 @@ def _edges(n_rows: int, of_block: int) -> list[int]:
 
 
 def _regrouped(parts: Iterable[Sized], sizes: Iterable[int]) -> Iterator[list[Sized]]:
-    """Yield parts of a table in lists with these numbers of rows; the last may have fewer."""
+    """Yield lists of parts of a table, with these numbers of rows; the last may have fewer."""
     each = iter(sizes)
     block: list[Sized] = []
     room = next(each, 0)
@@ -281,7 +281,7 @@ def _n_rows(block: list[Any]) -> int:
 def _full(
     blocks: Iterable[list[Sized]], n_rows: int, size: Callable[[list[Sized]], int]
 ) -> Iterator[list[Sized]]:
-    """Yield blocks, with the last one added to the one before if it has fewer rows."""
+    """Yield blocks; if the last one has fewer rows than `n_rows`, add it to the one before."""
     before: list[Sized] = []
     for block in blocks:
         if before and size(block) < n_rows:

@@ -1,4 +1,4 @@
-"""What is found in one file: a table, what is open to doubt, and the rows that are broken."""
+"""What is found in one file: a table, remarks on what is open to doubt, and broken rows."""
 
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -24,27 +24,29 @@ T = TypeVar("T")
 
 BAD_ROWS = Names("bad_rows", ["skip", "fail"])
 MOST_BAD_ROWS = 0.01
-"""The share of rows that may be skipped, unless the user says otherwise."""
+"""The share of rows that may be skipped by default."""
 SKIP = "bad_rows='skip'"
-"""What messages say is to be passed; a command has an option instead."""
+"""The argument that messages recommend; commands replace it by their option."""
 N_SHOWN = 3
 
 
 class BrokenRow(NamedTuple):
-    """A row that has more cells than its header."""
+    """A row that has more cells than the header."""
 
     line: int
-    """The number of its last line in the file, counted from 1."""
+    """The number of the row's last line in the file, counted from 1."""
     n_cells: int
 
 
 class FirstFew(Generic[T]):
-    """How many there were of something, and the first few, however many there are.
+    """A count of items that keeps only the first few of them.
 
     Attributes
     ----------
     n : int
+        The number of items.
     first : list
+        The first 3 of them.
     """
 
     def __init__(self) -> None:
@@ -52,19 +54,19 @@ class FirstFew(Generic[T]):
         self.first: list[T] = []
 
     def add(self, each: T) -> None:
-        """Count one more."""
+        """Count one more item."""
         self.n += 1
         if len(self.first) < N_SHOWN:
             self.first.append(each)
 
 
 class Counted(NamedTuple):
-    """How many rows a file has, and which of them cannot be used."""
+    """How many rows a file has, and which of them are broken."""
 
     name: str
     n_columns: int
     n_rows: int
-    """Of all rows, also the broken ones."""
+    """The number of all rows, including broken ones."""
     broken: FirstFew[BrokenRow]
 
 
@@ -73,19 +75,19 @@ class Read(NamedTuple):
 
     table: Table
     remarks: tuple[str, ...] = ()
-    """What was decided and is open to doubt."""
+    """Remarks on decisions that are open to doubt."""
     broken: FirstFew[BrokenRow] = FirstFew()
-    """Rows that are not in the table."""
+    """Rows that were left out of the table."""
 
     @property
     def counted(self) -> Counted:
-        """How many rows there were."""
+        """The numbers of all rows and of broken rows."""
         n_rows, n_columns = self.table.shape
         return Counted(self.table.name, n_columns, n_rows + self.broken.n, self.broken)
 
 
 def are_too_many(n_bad: int, n_rows: int, bad_rows: str | None) -> bool:
-    """Return whether so many of some rows cannot be used that all of them are refused."""
+    """Return whether so many rows cannot be used that the table is refused."""
     most = {"skip": 1.0, "fail": 0.0, None: MOST_BAD_ROWS}[bad_rows]
     return n_bad > most * n_rows
 
@@ -100,12 +102,13 @@ def refuse_broken(found: Sequence[Counted], bad_rows: str | None, *, is_whole: b
     bad_rows : {"skip", "fail"}, optional
         As in `multilayer.data.read_file`.
     is_whole : bool
-        Whether these are all rows, rather than those up to now.
+        Whether all rows have been counted, rather than only those read so far.
 
     Raises
     ------
     InvalidDataError
-        The message names the first file that has any, and lines.
+        If too many rows are broken; the message names the first file with broken rows, and their
+        lines.
     """
     n_broken = sum(each.broken.n for each in found)
     n_rows = sum(each.n_rows for each in found)
@@ -117,14 +120,14 @@ def refuse_broken(found: Sequence[Counted], bad_rows: str | None, *, is_whole: b
         of_all = " in all files" * (len(found) > 1)
         rule += f" ({n_broken:,} of {'' if is_whole else 'the first '}{n_rows:,} rows{of_all})"
     if n_broken == n_rows > 1:
-        rule += "; a cell with the separator in it must be in double quotes, and names of rows "
-        rule += "need a title"
+        rule += "; a cell that contains the separator must be in double quotes, and a column of "
+        rule += "row names needs a title"
     elif bad_rows is None:
         rule += f"; to leave such rows out, pass {{{SKIP}}}"
     raise InvalidDataError(rule, first.name, others=[SKIP])
 
 
 def shown(broken: FirstFew[BrokenRow]) -> str:
-    """Return what messages say of broken rows: the first few of them."""
-    said = [f"line {row.line:,} has {row.n_cells}" for row in broken.first]
-    return ", ".join([*said, *["…"] * (broken.n > len(said))])
+    """Return a list of the first few broken rows, for messages."""
+    lines = [f"line {row.line:,} has {row.n_cells}" for row in broken.first]
+    return ", ".join([*lines, *["…"] * (broken.n > len(lines))])

@@ -1,4 +1,4 @@
-"""One row of a table, as plain values: predicting it needs no typed columns."""
+"""One row of a table as plain values, so that a prediction for it needs no typed columns."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from multilayer.data.vectors import is_missing
 __all__ = ["OTHER", "Entry", "plain_row"]
 
 Entry = str | float | None
-"""A text, a finite or infinite number or boolean, of Python or NumPy, or None if missing."""
+"""A text, a number (finite or infinite) or a boolean, of Python or NumPy; None if missing."""
 
 
 class _Other:
@@ -21,7 +21,7 @@ class _Other:
 
 
 OTHER: Final = _Other()
-"""Stands for an entry that only `entries_of` can read."""
+"""Marks an entry that only `entries_of` can read."""
 
 WHOLE = frozenset((
     bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32,
@@ -31,14 +31,14 @@ REAL = frozenset((float, np.float32, np.float64))
 NULLABLE = frozenset((
     "boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float64",
 ))  # fmt: skip
-"""The types of pandas whose entries are what NumPy's would be, or missing."""
+"""The pandas types whose entries are missing or the same as those of a NumPy type."""
 
 
 def plain_row(X: Any, names: Sequence[str]) -> dict[str, Any] | None:
-    """Return the entries of a table of one row by column, each an `Entry` or `OTHER`.
+    """Return the entries of a table with one row, by column, each an `Entry` or `OTHER`.
 
-    None if it is not a single row of a usual form: a data frame of pandas, a dict of vectors, a
-    list with one dict, or a matrix, whose columns then have these `names`.
+    The table may be a pandas data frame, a dict of vectors, a list of one dict, or a matrix, whose
+    columns get these `names`. Return None if it has another form, or does not have exactly one row.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def plain_row(X: Any, names: Sequence[str]) -> dict[str, Any] | None:
         if X.ndim != 2 or X.shape != (1, len(names)) or X.dtype.kind not in "biufO":
             return None
         return _row_of(names, list(X[0]))
-    pandas: Any = sys.modules.get("pandas")  # whoever has such a frame has imported it
+    pandas: Any = sys.modules.get("pandas")  # if X is a data frame, pandas has been imported
     is_frame = isinstance(X, getattr(pandas, "DataFrame", ()))
     if not is_frame or len(X) != 1:
         return None
@@ -75,14 +75,14 @@ def _is_vector_of_one(column: Any) -> bool:
 
 
 def _row_of(names: Iterable[Any], entries: Sequence[Any]) -> dict[str, Any] | None:
-    """Return a row; None if columns have names that are not text, or a name twice."""
+    """Return a row; None if some column's name is not a string, or occurs twice."""
     row = dict(zip(names, map(_plain, entries), strict=True))
     is_named = len(row) == len(entries) and all(type(name) is str for name in row)
     return row if is_named else None
 
 
 def _plain(entry: Any) -> Any:
-    """Return a plain entry as it is, None if it marks a missing one, and else `OTHER`."""
+    """Return a plain entry unchanged, None if it marks a missing value, and otherwise `OTHER`."""
     kind = type(entry)
     if kind is str or entry is None:
         return entry
@@ -94,14 +94,11 @@ def _plain(entry: Any) -> Any:
 
 
 def _of_pandas(entry: Any, dtype: Any, kinds: tuple[type, ...]) -> Any:
-    """Return an entry that is no text, or `OTHER` if the column's type makes something else of it.
-
-    Of categories, numbers are names.
-    """
+    """Return an entry that is not text, or `OTHER` if it must be read by its column's type."""
     if isinstance(dtype, np.dtype):
         if dtype.kind == "f":
-            return dtype.type(entry)  # pandas may return Python's
+            return dtype.type(entry)  # pandas may return a Python float
         return entry if dtype.kind in "biuO" else OTHER
-    if isinstance(dtype, kinds):
+    if isinstance(dtype, kinds):  # for example, numbers among categories are names
         return entry if is_missing(entry) else OTHER
     return entry if dtype.name in NULLABLE else OTHER

@@ -1,4 +1,4 @@
-"""Sources: which files make up a table, in which order; and what is said if one cannot be read."""
+"""Sources: the files that make up a table, in order, and the errors if one cannot be read."""
 
 import gzip
 import lzma
@@ -24,7 +24,7 @@ __all__ = [
 
 STANDARD_INPUT = "standard input"
 HIDDEN = (".", "_")
-"""What the names of files begin with that are no data, such as ``_SUCCESS``."""
+"""The first characters of the names of files that are not data, such as ``_SUCCESS``."""
 
 Source = str | os.PathLike[str]
 
@@ -33,22 +33,24 @@ class Sources(NamedTuple):
     """The files of one table."""
 
     name: str
-    """What messages call them all."""
+    """The name of the whole table in messages."""
     paths: tuple[Path | str, ...]
-    """In order; `STANDARD_INPUT` is no path."""
+    """The files in order; `STANDARD_INPUT` is the only string among them."""
 
 
 def find_sources(source: Source | Iterable[Source]) -> Sources:
-    """Return the files that a path, folder or pattern names, or several of these.
+    """Return the files that a path, a folder, a pattern, or several of these stand for.
 
-    Those of a folder or pattern are in the order of their names, part-2 before part-10.
+    The files of a folder or pattern are sorted by name, part-2 before part-10.
 
     Raises
     ------
     InvalidDataError
-        If there is no file, or a folder has folders in it.
+        If a folder or pattern has no files, or a folder contains folders.
+    InvalidArgumentError
+        If the source is an empty list.
     InvalidTypeError
-        If it is something else.
+        If the source is anything else.
     """
     if isinstance(source, (str, os.PathLike)):
         return Sources(_name(source), _files(source))
@@ -64,12 +66,12 @@ def find_sources(source: Source | Iterable[Source]) -> Sources:
 
 
 def size_of(source: Source | Iterable[Source]) -> int:
-    """Return how many bytes the files of a table have; standard input counts as none.
+    """Return the total size in bytes of a table's files, without standard input.
 
     Raises
     ------
-    InvalidDataError, InvalidTypeError
-        As `find_sources`, or if a file is not there.
+    InvalidDataError, InvalidArgumentError, InvalidTypeError
+        As by `find_sources`, or if a file does not exist.
     """
     total = 0
     for path in find_sources(source).paths:
@@ -81,12 +83,12 @@ def size_of(source: Source | Iterable[Source]) -> int:
 
 @contextmanager
 def checked_reading(path: object) -> Iterator[None]:
-    """Say what is wrong with a file that cannot be read, or not be decompressed.
+    """Turn errors of reading or decompressing a file into errors that name the file.
 
     Raises
     ------
     InvalidDataError
-        The message names the file.
+        If the file does not exist, cannot be read, or is damaged.
     """
     try:
         yield
@@ -96,7 +98,7 @@ def checked_reading(path: object) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InvalidDataError(f"there is no file {path}") from error
     except OSError as error:
-        if error.errno is None:  # bz2's and pyarrow's
+        if error.errno is None:  # raised by bz2 or pyarrow
             rule = f"is compressed, but damaged or cut short: {error}"
             raise InvalidDataError(rule, path) from error
         raise InvalidDataError(f"cannot be read: {error.strerror}", path) from error
@@ -107,7 +109,7 @@ def _name(source: Source) -> str:
 
 
 def _files(source: Source) -> tuple[Path | str, ...]:
-    """Return the files of one path, folder or pattern."""
+    """Return the files that one path, folder or pattern stands for."""
     if str(source) == "-":
         return (STANDARD_INPUT,)
     path = Path(source)
@@ -120,7 +122,7 @@ def _files(source: Source) -> tuple[Path | str, ...]:
         return (path,)
     shown = [each for each in found if not each.name.startswith(HIDDEN)]
     if not shown:
-        but = f" but {found[0].name}, whose name marks it as no data" if found else ""
+        but = f" but {found[0].name}, which is skipped because of its name" if found else ""
         raise InvalidDataError(f"there is no file {place}{but}")
     return tuple(sorted(shown, key=_in_natural_order))
 
@@ -133,12 +135,12 @@ def _inside(folder: Path) -> list[Path]:
         raise InvalidDataError(f"cannot be read: {error.strerror}", folder) from error
     folders = [each for each in found if each.is_dir() and not each.name.startswith(HIDDEN)]
     if folders:
-        rule = f"has folders in it, such as {min(folders).name}; to read the files in all of them"
+        rule = f"contains folders, such as {min(folders).name}; to read the files in all of them"
         raise InvalidDataError(f"{rule}, give '{folder / '**' / '*'}'", folder)
     return [each for each in found if each.is_file()]
 
 
 def _in_natural_order(path: Path) -> list[tuple[int, str]]:
-    """Return a key by which part-2 comes before part-10."""
+    """Return a sort key that puts part-2 before part-10."""
     parts = re.split(r"(\d+)", str(path))
     return [(int(part or 0), part) if i % 2 else (0, part) for i, part in enumerate(parts)]

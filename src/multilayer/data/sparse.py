@@ -1,4 +1,4 @@
-"""Sparse matrices as samples: each batch becomes dense when it is read, and only that."""
+"""Sparse matrices as samples: only the batch that is read becomes dense."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class SparseSamples(LazySamples):
     Parameters
     ----------
     matrix : sparse matrix or array of shape (n_samples, in_features)
-        In any format that has `tocsr`; its rows are read.
+        In any format that has a method ``tocsr``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Setting samples aside, to validate or to test on."""
+"""Random splits into samples to train on and samples to validate or test on."""
 
 from typing import Any
 
@@ -23,22 +23,22 @@ def split_rows(
     rule: str = "cannot be split",
     parameter: object = "samples",
 ) -> tuple[Array, Array]:
-    """Draw the rows to train on and the rows held out, as scikit-learn's `train_test_split`.
+    """Draw the rows to train on and the held-out rows, like scikit-learn's `train_test_split`.
 
     Parameters
     ----------
     n_samples : int
-        How many rows there are.
+        Number of rows.
     fraction : float
         The share of rows that are held out.
     random_state : int or numpy.random.RandomState
         Draws the split.
     strata : array of shape (n_samples,), optional
-        Both parts get each value in its share of the whole.
+        Each value has about the same share in both parts.
     kept : array of bool, of shape (n_samples,), optional
-        Rows to train on in any case, behind the others.
+        Rows that are never held out; they come last among the training rows.
     rule, parameter
-        What an error says, and of what: see `multilayer.errors.MultilayerError`.
+        The text of an error, and what it is about: see `multilayer.errors.MultilayerError`.
 
     Returns
     -------
@@ -47,8 +47,8 @@ def split_rows(
     Raises
     ------
     InvalidDataError
-        If a part would be empty, or has fewer rows than there are strata, or a stratum has a single
-        row.
+        If a part would be empty or have fewer rows than there are strata, or if a stratum has only
+        one row.
     """
     with forks.imports:
         from sklearn.model_selection import train_test_split
@@ -69,7 +69,7 @@ def split_rows(
 
 
 def split_at_random(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw the rows to train on, at least one, and those held out, of which there may be none."""
+    """Draw the rows to train on, at least one, and the held-out rows, possibly none."""
     order = rng.permutation(n_samples)
     n_held_out = min(int(share * n_samples), n_samples - 1)
     return order[n_held_out:], order[:n_held_out]
@@ -89,13 +89,13 @@ def split_validation(
     Parameters
     ----------
     n_samples : int
-        How many rows there are.
+        Number of rows.
     fraction : float
         The share of validation rows, in (0, 1).
     rng : numpy.random.Generator
         Draws the split.
     classes : array of shape (n_samples,), optional
-        Labels: both parts get each class in its share of the whole.
+        Labels; each class then has about the same share in both parts.
 
     Returns
     -------
@@ -104,7 +104,10 @@ def split_validation(
     Raises
     ------
     InvalidDataError
-        As `split_rows`, if the classes are its strata.
+        If a part would be empty or have fewer rows than there are classes, or if a class has only
+        one row.
+    InvalidArgumentError, InvalidTypeError
+        If `n_samples` is not a positive integer, or `fraction` is not in (0, 1).
     """
     n_samples = checks.integer(n_samples, "n_samples", "split_validation")
     fraction = checks.real(fraction, "fraction", "split_validation", "(0, 1)")

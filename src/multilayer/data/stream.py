@@ -1,4 +1,4 @@
-"""Stream: more samples than memory holds, in a file that is read in parts."""
+"""Stream: samples that need not fit into memory, in a file that is read in parts."""
 
 import json
 import os
@@ -24,8 +24,8 @@ FORMAT = Format(
     "multilayer stream", "stream of samples", ("1",), ": delete the folder, and write it again"
 )
 BLOCK_BYTES = 2**16
-"""Bytes of a block, which is read at once: enough to keep a disk busy, and few enough that the
-blocks of a part come from many places."""
+"""Bytes in a block, which is read at once: large enough for a disk to be fast, and small enough
+that a part consists of blocks from many places in the file."""
 N_NUMBERS = ("in_features", "n_targets", "is_vector", "has_labels", "has_weight", "has_slots")
 
 
@@ -35,47 +35,48 @@ class Rows(NamedTuple):
     X: Array
     """Of shape (n, in_features)."""
     y: Array
-    """Targets as a loss takes them, of shape (n,) or (n, n_targets)."""
+    """Targets in the form that the loss needs, of shape (n,) or (n, n_targets)."""
     weight: Array | None = None
-    """Of shape (n,)."""
+    """Sample weights, of shape (n,)."""
     slots: Array | None = None
-    """A small number for each sample, by which networks know which ones to train on."""
+    """Each sample's slot, a small integer, of shape (n,): each network trains on certain slots."""
 
 
 class Stream:
-    """More samples than memory holds: float32 numbers in a file that `fit` reads in parts.
+    """Samples that need not fit into memory: float32 numbers in a file that `fit` reads in parts.
 
-    An epoch takes blocks of neighbouring rows in a random order. Several hundred blocks at a time
-    are in memory, shuffled as a whole, while the next ones are being read. The folder holds
-    ``rows.npy``, an ordinary file of NumPy, and ``stream.safetensors``, which describes it and is
-    written last: without it, the stream is not whole.
+    An epoch takes blocks of neighbouring rows in random order. Several hundred blocks at a time
+    are in memory and shuffled together, while the next ones are being read. The folder holds
+    ``rows.npy``, an ordinary NumPy file, and ``stream.safetensors``, which describes it and is
+    written last: without this file, the stream is incomplete.
 
     Parameters
     ----------
     folder : path
-        Written by `Stream.write`.
+        A folder written by `Stream.write`.
     most_rows : int, optional
-        The number of rows in an epoch, if there are more: each epoch then takes some of the blocks,
-        drawn at random.
+        About the maximum number of rows in an epoch. If there are more rows, each epoch takes a
+        random selection of the blocks.
     ranks : Ranks
-        The processes of which each has such a stream, of its own samples; `most_rows` is of all.
+        The processes that train together, each with a stream of its own samples; `most_rows` is
+        for all of them together.
 
     Attributes
     ----------
     n_samples, in_features : int
     counts : array of int of shape (n_blocks, n_slots)
-        How many rows of each slot every block has.
+        How many rows of each slot each block has.
     block : int
         The number of rows in a block; the last one may have fewer.
     about : dict
-        What else was written about it, as values for JSON.
+        Further information that was written with the stream, as JSON values.
     arrays : dict of str to array
-        What else was written about it, as arrays.
+        Further information that was written with the stream, as arrays.
 
     Raises
     ------
     ModelFileError
-        If the folder does not hold a whole stream.
+        If the folder does not hold a complete stream.
 
     Examples
     --------
@@ -129,20 +130,20 @@ class Stream:
 
     @classmethod
     def write(cls, folder: str | os.PathLike[str], parts: Iterable[tuple[Array, ...]]) -> Self:
-        """Write samples, part after part, and return them as a stream.
+        """Write samples, part by part, and return them as a stream.
 
         Parameters
         ----------
         folder : path
-            Created if it does not exist; a stream that is there is replaced.
+            Created if it does not exist; an existing stream is replaced.
         parts : iterable of tuples (X, y) or (X, y, sample_weight)
-            Samples of shape (n, in_features), targets as a loss takes them, and weights. All are
-            kept in float32.
+            Samples of shape (n, in_features), targets in the form that the loss needs, and weights.
+            All are stored as float32.
 
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If the parts do not fit together; nothing is left behind.
+            If there are no samples, or the parts do not fit together. No files are left behind.
         OSError
             If the files cannot be written, for example because the disk is full.
         """
@@ -158,20 +159,24 @@ class Stream:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The numbers of samples, and of all numbers of a sample."""
+        """The number of samples, and how many numbers are stored for each."""
         return self.n_samples, self._width
 
     def __getitem__(self, rows: Array) -> Array:
-        """Return all numbers of some rows, read now."""
+        """Read some rows, with all the numbers stored for each."""
         return self._read([(int(row), int(row) + 1) for row in rows])
 
     def read(self, spans: Sequence[tuple[int, int]]) -> Rows:
-        """Return the samples between these positions, read now.
+        """Read the samples in these ranges of rows.
+
+        Parameters
+        ----------
+        spans : sequence of (start, stop)
 
         Raises
         ------
         InvalidDataError
-            If the file is no longer what it was, or cannot be read.
+            If the file has changed since the stream was opened, or cannot be read.
         """
         found = self._read(spans)
         ends = np.cumsum([self.in_features, self._n_targets, self._has_weight])
@@ -205,9 +210,9 @@ class Stream:
 
 
 class StreamWriter:
-    """Writes a stream: in a ``with`` block, `add` each part, then `finish`.
+    """Writes a stream: in a ``with`` block, call `add` for each part, then `finish`.
 
-    If the block ends otherwise, nothing is left behind, and a stream that was there stays.
+    If the block ends without `finish`, no new files remain, and an existing stream is kept.
 
     Parameters
     ----------
@@ -238,20 +243,21 @@ class StreamWriter:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If they do not match those before.
+            If they do not match the samples that were added before.
         """
         X = checks.array(rows.X, "X")
         y = checks.array(rows.y, "y")
         if X.ndim != 2 or X.dtype.kind not in "fiub" or y.ndim not in (1, 2):
             got = f"shapes {X.shape} and {y.shape}, dtype {X.dtype}"
             raise InvalidTypeError(
-                "must be matrices of numbers, and their targets", "parts", got=got
+                "must be matrices of numbers with their targets", "parts", got=got
             )
         parts = [X, y.reshape(len(y), -1)]
         parts += [np.reshape(own, (-1, 1)) for own in rows[2:] if own is not None]
         if len({len(part) for part in parts}) > 1:
             got = ", ".join(str(len(part)) for part in parts)
-            raise InvalidDataError("must have one length", "samples, targets and weights", got=got)
+            rule = "must have the same length"
+            raise InvalidDataError(rule, "samples, targets and weights", got=got)
         numbers = dict(
             zip(
                 N_NUMBERS,
@@ -271,7 +277,7 @@ class StreamWriter:
             self._width = sum(part.shape[1] for part in parts)
             _write_header(self._file, 0, self._width)
         if numbers != self._numbers:
-            rule = "must be like the first, in features, targets and weights"
+            rule = "must match the first in features, targets and weights"
             raise InvalidDataError(rule, "parts", got=f"{numbers}; the first: {self._numbers}")
         self._file.write(np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe").data)
         self._n_rows += len(X)
@@ -281,14 +287,14 @@ class StreamWriter:
     def finish(
         self, about: Mapping[str, Any] | None = None, arrays: Mapping[str, Array] | None = None
     ) -> None:
-        """Complete the stream, which only now takes its place in the folder.
+        """Complete the stream, and move it to its final name in the folder.
 
         Parameters
         ----------
         about : mapping, optional
-            What else to write about it, as values for JSON.
+            Further information to write with the stream, as JSON values.
         arrays : mapping of str to array, optional
-            What else to write about it, as arrays.
+            Further information to write with the stream, as arrays.
 
         Raises
         ------
@@ -308,10 +314,10 @@ class StreamWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         described = self.folder / "stream.safetensors"
-        described.unlink(missing_ok=True)  # what it describes is about to go
+        described.unlink(missing_ok=True)  # the rows that it describes are about to be replaced
         self._temporary.replace(self.folder / "rows.npy")
-        said = np.frombuffer(json.dumps({**self._numbers, **(about or {})}).encode(), np.uint8)
-        kept: dict[str, Array] = {"counts": counts, "about": said, **(arrays or {})}
+        text = np.frombuffer(json.dumps({**self._numbers, **(about or {})}).encode(), np.uint8)
+        kept: dict[str, Array] = {"counts": counts, "about": text, **(arrays or {})}
         write(described, FORMAT, {}, kept, has_digest=True)
 
     def _count(self, slots: Array) -> None:
@@ -323,10 +329,10 @@ class StreamWriter:
 
 @contextmanager
 def _described(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-    """Yield what describes a stream; errors inside become errors about its file."""
+    """Yield the description of a stream; errors in the block become errors about its file."""
     path = folder / "stream.safetensors"
     if not path.is_file():
-        raise ModelFileError("holds no stream, or one that was not written to its end", folder)
+        raise ModelFileError("holds no stream, or an incomplete one", folder)
     with reading(path, FORMAT) as file:
         arrays = file.read_all()
         yield json.loads(arrays.pop("about").tobytes()), arrays
@@ -338,7 +344,7 @@ def _block(width: int) -> int:
 
 
 def _fill(file: Any, out: memoryview) -> bool:
-    """Read until `out` is full; return whether there was enough."""
+    """Read until `out` is full, and return whether there were enough bytes."""
     while len(out):
         n = file.readinto(out)
         if not n:
@@ -348,7 +354,7 @@ def _fill(file: Any, out: memoryview) -> bool:
 
 
 def _write_header(file: Any, n_rows: int, width: int) -> None:
-    """Write the header of a NumPy file, which has the same length for any number of rows."""
+    """Write the header of a NumPy file; its length is the same for any number of rows."""
     described = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, width)}
     np.lib.format.write_array_header_1_0(file, described)
 

@@ -1,4 +1,4 @@
-"""Streamed: the batches of a stream, part after part."""
+"""Streamed: the batches of a stream, part by part."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,43 +19,43 @@ __all__ = ["Piece", "Streamed"]
 Array = npt.NDArray[Any]
 
 PART_BYTES = 2**25
-"""Bytes of a part; at any time one is in memory, and the next is being read."""
+"""Bytes in a part; at any time, one part is in memory, and the next is being read."""
 
 
 class Piece(NamedTuple):
     """A part of an epoch, not yet read."""
 
     spans: list[tuple[int, int]]
-    """The positions of its rows in the file."""
+    """The ranges of its rows in the file, as (start, stop)."""
     counts: Array
-    """How many rows each network takes, of shape (K,); or (n_ranks, K), of each rank's part."""
+    """The number of rows for each network, of shape (K,); or for each rank too, (n_ranks, K)."""
 
 
 class Streamed:
-    """Divides the samples of a stream into parts, and those into batches.
+    """Divides the samples of a stream into parts, and the parts into batches.
 
-    While a part is trained on, a thread reads the next one.
+    While the training uses one part, a thread reads the next.
 
     Parameters
     ----------
     stream : Stream
     check : callable
-        Makes `Data` of samples, targets and weights: see ``Trainer.check``.
+        Makes `Data` from samples, targets and weights: see ``Trainer.check``.
     batch_size : int
     shuffle : bool
         Whether each epoch takes blocks of rows in a new order, and shuffles each part; otherwise
-        parts are in order, and batches are those of `Batches`.
+        all rows stay in order, and the batches are the same as those of `Batches`.
     least : int
-        If the last batch of a part has fewer samples, it joins the one before.
+        If the last batch of a part has fewer samples, it is merged into the one before.
     trains_on : array of bool of shape (K, n_slots), optional
-        Of K networks, the slots that each one takes; all by default.
+        The slots that each of K networks trains on; by default, all slots.
     n_members : int
-        K, of networks that draw orders of their own; 0 if all have the same.
+        K, if each network has its own order of samples; 0 if all share one order.
 
     Raises
     ------
     InvalidArgumentError
-        If networks take different slots, and `shuffle` is False.
+        If `trains_on` is given, and `shuffle` is False.
     """
 
     member_rows: tuple[Array, ...] = ()
@@ -96,11 +96,11 @@ class Streamed:
 
     @property
     def n_steps(self) -> list[int]:
-        """About how many steps an epoch has, of each network: that depends on its blocks."""
+        """About how many steps an epoch of each network has: it depends on the blocks drawn."""
         return self._steps_of(self._counts.sum(axis=0) * self._n_blocks // len(self._counts))
 
     def draw(self, rng: Any) -> Epoch:
-        """Return the next epoch."""
+        """Draw the next epoch."""
         pieces = self._pieces(rng)
         n_steps = np.sum([self._steps_of(piece.counts) for piece in pieces], axis=0)
         return Epoch(n_steps.tolist(), self._parts(pieces, rng))
@@ -109,7 +109,7 @@ class Streamed:
         return list(self._in_blocks(rng) if self.shuffle else self._in_order())
 
     def _in_blocks(self, rng: Any) -> Iterator[Piece]:
-        """Yield parts made of random blocks, all of about the same size."""
+        """Yield parts of random blocks, all of about the same size."""
         first = rng[0] if isinstance(rng, Generators) else rng
         size, n = self.stream.block, self.stream.n_samples
         blocks = first.permutation(len(self._counts))[: self._n_blocks]
@@ -119,14 +119,14 @@ class Streamed:
             yield Piece(spans, self._counts[own].sum(axis=0))
 
     def _in_order(self) -> Iterator[Piece]:
-        """Yield parts of neighbouring rows; all but the last have full batches alone."""
+        """Yield parts of consecutive rows; all but the last have only full batches."""
         n_rows = max(self._n_rows // self._batch_size, 1) * self._batch_size
         starts = starts_of(self.n_samples, n_rows, max(self._least, self._batch_size))
         for start, stop in pairwise([*starts, self.n_samples]):
             yield Piece([(start, stop)], np.full(len(self._trains_on), stop - start))
 
     def _steps_of(self, counts: Array) -> list[int]:
-        """Return the number of steps of each network, given the number of its rows."""
+        """Return the number of steps of each network, given their numbers of rows."""
         return [len(starts_of(int(n), self._batch_size, self._least)) for n in counts]
 
     def _parts(self, pieces: Sequence[Piece], rng: Any) -> Iterator[Part]:
@@ -152,6 +152,6 @@ class Streamed:
         return Part(batches, order, masses, data)
 
     def _own_rows(self, rows: Rows) -> list[Array]:
-        """Return the rows that each network takes."""
+        """Return the numbers of the rows that each network trains on."""
         slots = np.zeros(len(rows.X), np.intp) if rows.slots is None else rows.slots
         return [np.flatnonzero(takes[slots]) for takes in self._trains_on]

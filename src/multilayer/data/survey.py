@@ -1,4 +1,4 @@
-"""Survey: what a table holds that is read once, in blocks: a sample of its rows, and tallies."""
+"""Survey: a summary of a table read once in blocks: a sample of its rows, and tallies."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,27 +21,28 @@ __all__ = ["Survey"]
 Array = npt.NDArray[Any]
 
 MANY = 256
-"""So many parts of a sample are joined to one."""
+"""With more parts than this, the parts of a sample are joined into one."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over a table in blocks finds out: a sample of its rows, and tallies of all.
+    """The result of one pass over a table in blocks: a sample of its rows, and tallies of all rows.
 
-    The sample has the rows whose places have the smallest hashes. So it is a uniform sample without
-    replacement, whatever the order and the size of the blocks, and whoever reads them. A column
-    with numbers in one file and text in another is text, as in `Table.join`.
+    The sample consists of the rows whose places have the smallest hashes. It is a uniform sample
+    without replacement, and does not depend on the order or the size of the blocks, or on which
+    process reads them. A column with numbers in one file and text in another is text, as in
+    `Table.join`.
 
     Parameters
     ----------
     sample : Table
-        Some of the rows, in the order of their places; all if there are no more than `most_rows`.
+        Some of the rows, in the order of their places; all rows if there are at most `most_rows`.
     places : array of int64, of shape (len(sample),)
-        Their places.
+        The places of the sample's rows: see `of`.
     tallies : dict of str to Tally
         What all rows hold, by column.
     files : dict of int to Origin
-        The files that the rows come from, by their places.
+        The files that the rows come from, by the place of each file's first row.
     most_rows, seed : int
         See `of`.
 
@@ -75,27 +76,28 @@ class Survey:
     ) -> Self:
         """Return the survey of a table in blocks.
 
-        It holds at most twice `most_rows` rows at any time, besides the block that is read.
+        At any time, it keeps at most twice `most_rows` rows in memory, besides the current block.
 
         Parameters
         ----------
         blocks : iterable of pairs of int and Table
-            Each block's place, and the block. A row's place is its number among all rows, from 0;
-            if they come from several files, 2⁴⁰ times the number of the file plus its number there.
-            The rows of a block have the block's place and those after it.
+            Pairs of the place of a block's first row, and the block, whose rows have consecutive
+            places. The place of a row is its index among all rows; or, if they come from several
+            files, 2⁴⁰ times the index of its file plus its index in the file.
         most_rows : int
-            How many rows the sample has at most.
+            The maximum number of rows in the sample.
         seed : int
             Draws the sample.
         counted : collection of str
-            Columns of which numbers and dates are counted like texts, since they are categories.
+            Columns whose numbers and dates are counted like texts, because they are categories.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
             If `most_rows` is not positive, or `seed` is negative.
         InvalidDataError
-            If there is no block, or one has other columns than the first; the message names both.
+            If there are no blocks, or a block's columns differ from those of the first; the message
+            names both.
         """
         checks.integer(most_rows, "most_rows", "Survey.of")
         checks.integer(seed, "seed", "Survey.of", minimum=0)
@@ -109,28 +111,28 @@ class Survey:
             for name, tally in tallies.items():
                 tally.add(table[name])
         if pool is None:
-            raise InvalidDataError("must yield tables; it ends before the first", "blocks")
+            raise InvalidDataError("must yield at least one table; got none", "blocks")
         return cls(*pool.sample(), tallies, pool.files, most_rows, seed)
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows of the whole table."""
         return max(map(len, self.tallies.values()), default=0)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the sample has all rows."""
+        """Whether the sample contains all rows."""
         return len(self.sample) == self.n_rows
 
     def merge(self, other: "Survey") -> Self:
-        """Return the survey of the rows of both, as if one pass had seen them.
+        """Return the survey of the rows of both, as if one pass had read all of them.
 
         Raises
         ------
         InvalidArgumentError
-            If `most_rows`, `seed` or the columns that are counted differ.
+            If `most_rows`, `seed` or the counted columns differ.
         InvalidDataError
-            If both have seen the same row, or the columns differ.
+            If both samples have a row in common, or the columns differ.
         """
         if self._settings != other._settings:
             rule = "must have the same most_rows, seed and counted columns"
@@ -139,7 +141,7 @@ class Survey:
         for survey in (self, other):
             pool.hold(survey._rows, survey.sample, survey.files)
         if len(np.intersect1d(self.places, other.places, assume_unique=True)):
-            raise InvalidDataError("must have seen other rows", "a survey that is merged")
+            raise InvalidDataError("must be of different rows", "surveys that are merged")
         tallies = {name: own.merge(other.tallies[name]) for name, own in self.tallies.items()}
         return type(self)(*pool.sample(), tallies, pool.files, self.most_rows, self.seed)
 
@@ -150,19 +152,19 @@ class Survey:
 
     @property
     def _rows(self) -> Array:
-        """As `_Pool` holds them."""
+        """The places of the sample's rows and their numbers, as in `_Pool.parts`."""
         numbers: Any = self.sample[self.sample.columns[0]].origin.rows
         start = next(iter(self.files)) if len(self.files) == 1 else 0
         return np.stack([self.places, start + numbers])
 
 
 class _Pool:
-    """The rows with the smallest hashes so far: `most_rows` of them, and at most as many again.
+    """The rows with the smallest hashes so far: up to twice `most_rows`.
 
     Parameters
     ----------
     first : Table
-        One with the columns that all must have.
+        A table with the columns that all tables must have.
     """
 
     def __init__(self, first: Table, most_rows: int, seed: int) -> None:
@@ -171,10 +173,11 @@ class _Pool:
         self.limit = np.uint64(2**64 - 1)
         """Rows with larger hashes are not in the sample."""
         self.parts: list[tuple[Array, Table]] = []
-        """The rows' places, and their numbers in their file after its place, of shape (2, n_rows);
-        and the rows. The numbers differ from the places if rows of the file are left out."""
+        """Each part's rows as a table, after an array of shape (2, n_rows) with their places and
+        their numbers: the place of the file, plus the number of the row in the file. The two differ
+        if rows of the file were left out."""
         self.files: dict[int, Origin] = {}
-        """The files of all rows, by their places."""
+        """The files of all rows, by the place of each file's first row."""
 
     def add(self, place: int, table: Table) -> None:
         """Add the rows of a block."""
@@ -186,7 +189,7 @@ class _Pool:
         self.hold(np.stack([places, numbers]), table, files)
 
     def hold(self, rows: Array, table: Table, files: Mapping[int, Origin]) -> None:
-        """Hold those of some rows that may be in the sample."""
+        """Keep those rows of a table that may be in the sample."""
         check_columns(table, self.first.columns, self.first.name)
         self.files |= files
         hashes = hashed(rows[0], self.seed)
@@ -201,7 +204,7 @@ class _Pool:
             self.parts = [self._joined()]
 
     def sample(self) -> tuple[Table, Array]:
-        """Return the sample, in the order of places, and these."""
+        """Return the sample, in the order of places, and the places."""
         self._lower(np.empty(0, np.uint64))
         (places, numbers), table = self._joined()
         order = np.argsort(places)
@@ -219,7 +222,7 @@ class _Pool:
         return Origin(f"{names[0]} and {len(names) - 1:,} more", rows=numbers, parts=tuple(files))
 
     def _lower(self, more: Array) -> None:
-        """Lower the limit to the largest hash in the sample, given the hashes of more rows."""
+        """Lower the limit to the largest hash in the sample, given the hashes of new rows."""
         held = [hashed(rows[0], self.seed) for rows, _ in self.parts]
         hashes = np.concatenate([*held, more])
         if len(hashes) <= self.most_rows:
@@ -232,7 +235,7 @@ class _Pool:
         self.parts = [self._joined()]
 
     def _joined(self) -> tuple[Array, Table]:
-        """Return all rows that are held as one part, whatever the order in which they came."""
+        """Return all parts as one, in an order that does not depend on when they were added."""
         parts = sorted(self.parts, key=lambda part: part[0][0].min(initial=0))
         rows = np.concatenate([np.empty((2, 0), np.int64), *(rows for rows, _ in parts)], axis=1)
         tables = [table for _, table in parts] or [self.first]
@@ -240,7 +243,7 @@ class _Pool:
 
 
 def _in_order(entries: Entries) -> Entries:
-    """Return entries whose texts are in the order of appearance, as in a table that is read."""
+    """Return entries with their texts in order of appearance, as in a table that is read whole."""
     if not isinstance(entries, TextEntries):
         return entries
     _, first = np.unique(entries.codes[entries.codes >= 0], return_index=True)

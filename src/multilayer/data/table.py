@@ -1,4 +1,4 @@
-"""Table: columns by name, each typed once, whatever library they came from."""
+"""Table: typed columns by name, read from the tables of any library."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,17 +29,17 @@ Array = npt.NDArray[Any]
 class Table:
     """A table's columns, each typed once by `read_table`.
 
-    It is much like a data frame, but its rows have only numbers, and its columns only what can be
-    learned from.
+    It is similar to a data frame, but its rows are only numbered, and its columns hold only types
+    that a network can learn from.
 
     Parameters
     ----------
     columns : iterable of Entries
-        All of the same length.
+        Columns of equal length.
     decimal : {".", ","}, optional
-        The decimal mark of numbers written as text, if the texts leave it open.
+        The decimal mark of numbers written as text, used if the texts leave it open.
     date_order : {"day first", "month first"}, optional
-        The order of dates written as text, if the texts leave it open.
+        The order of dates written as text, used if the texts leave it open.
     missing : tuple of str
         Texts that mark missing values, in any column.
 
@@ -48,7 +48,7 @@ class Table:
     columns : tuple of str
         The columns' names.
     name : str
-        What messages call the table.
+        The table's name in messages.
     shape : tuple of int
         The numbers of rows and columns.
 
@@ -83,7 +83,7 @@ class Table:
         self.decimal, self.date_order, self.missing = decimal, date_order, missing
         lengths = {name: len(entries) for name, entries in self._entries.items()}
         if len(set(lengths.values())) > 1:
-            raise InvalidDataError("must have columns of one length", self.name, got=lengths)
+            raise InvalidDataError("must have columns of equal length", self.name, got=lengths)
         self.shape = (next(iter(lengths.values()), 0), len(lengths))
 
     @classmethod
@@ -93,16 +93,16 @@ class Table:
         Parameters
         ----------
         tables : sequence of Table
-            At least one, all with the columns of the first, in any order.
+            At least one; all must have the columns of the first, in any order.
         name : str
-            What messages call the table.
+            The name of the new table in messages.
         are_files : bool
-            Whether messages about a row name its own table, and count within it.
+            Whether messages about a row name its original table and its number there.
 
         Raises
         ------
         InvalidDataError
-            If a table has other columns than the first; the message names both.
+            If a table's columns differ from those of the first; the message names both.
 
         Examples
         --------
@@ -131,7 +131,7 @@ class Table:
     def __getitem__(self, key: slice | Array | Sequence[Any]) -> "Table": ...
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a column by its name, or some of the rows, as scikit-learn takes them."""
+        """Return a column, by its name; or some of the rows, which scikit-learn needs."""
         if isinstance(key, str):
             return self._entries[key]
         return self.take(np.arange(len(self))[key])
@@ -140,7 +140,7 @@ class Table:
         return f"Table({len(self):,} row{'s' * (len(self) != 1)}: {', '.join(self.columns)})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the entries as Python objects, None if missing, for scikit-learn."""
+        """Return the entries as Python objects, None if missing, which scikit-learn needs."""
         columns = [entries.objects() for entries in self._entries.values()]
         return np.array(columns, dtype=object).T.astype(object if dtype is None else dtype)
 
@@ -156,7 +156,7 @@ class Table:
         return self.with_columns(parts)
 
     def weighted(self, weight: Array | None) -> "Table":
-        """Return the rows whose weight is not 0; all if there are no weights."""
+        """Return the rows whose weight is not 0; all rows if `weight` is None."""
         return self if weight is None else self.take(np.flatnonzero(weight))
 
     def select(self, names: Iterable[str]) -> "Table":
@@ -164,21 +164,21 @@ class Table:
         return self.with_columns([self._entries[name] for name in names])
 
     def without(self, missing: Iterable[str]) -> "Table":
-        """Return this table with these texts missing in all columns."""
+        """Return a table in which these texts are missing values, in all columns."""
         missing = tuple(missing)
-        if missing == self.missing:  # missing already, or no texts
+        if missing == self.missing:  # already missing, or no texts
             return self
         columns = [entries.without(missing) for entries in self._entries.values()]
         return Table(columns, decimal=self.decimal, date_order=self.date_order, missing=missing)
 
     def shown_decimal(self) -> str | None:
-        """Return the decimal mark that texts show, if they all show the same."""
+        """Return the decimal mark that the columns' texts show; None if they show none or both."""
         found = [entries.find_notation() for entries in self._entries.values()]
         shown = {each.shows for each in found if each is not None and each.shows}
         return shown.pop() if len(shown) == 1 else None
 
     def with_columns(self, columns: Iterable[Entries]) -> "Table":
-        """Return a table of other columns that is read in the same way."""
+        """Return a table of other columns, with the same options for reading texts."""
         return Table(
             columns, decimal=self.decimal, date_order=self.date_order, missing=self.missing
         )
@@ -193,32 +193,31 @@ def read_table(
 ) -> Table:
     """Return a table with typed columns.
 
-    Numbers stay numbers; texts and categories become the distinct ones and their positions; dates
-    become seconds; what no network can use, such as lists, becomes unusable. Missing values are
-    None, NaN, a library's own marks, masked entries, and empty or blank texts.
+    Numbers remain numbers; texts and categories become distinct texts and their positions; dates
+    become seconds; types that no network can use, such as lists, become unusable entries. Missing
+    values are None, NaN, a library's own marks, masked entries, and empty or blank texts.
 
     Parameters
     ----------
     X : data frame, mapping or array-like of shape (n_samples, n_columns)
-        A frame of pandas, polars, pyarrow or another library that narwhals knows; a lazy frame,
+        A frame of pandas, polars, pyarrow or another library that narwhals supports; a lazy frame,
         which is collected; a pyarrow Dataset; an iterator of tables with the same columns; a
-        mapping of names to vectors; or rows, which may be mappings. If columns are numbered
-        0, 1, …, they are taken as those of rows; other names become strings.
+        mapping of names to vectors; or rows, which may be mappings. Columns numbered 0, 1, … have
+        no names, like the columns of rows; other names are converted to strings.
     name : str
-        What messages call it.
+        The table's name in messages.
     names : sequence of str, optional
-        Names for the columns of rows; ``x0``, ``x1``, … by default.
+        Names for columns without names; ``x0``, ``x1``, … by default.
     skip : collection of str
         Columns not to read.
 
     Raises
     ------
     InvalidDataError
-        If two columns have the same name or different lengths, if one is not a vector, if there
-        are not as many as `names`, or if the tables of an iterator have other columns than the
-        first.
+        If two columns have the same name or different lengths, a column is not a vector, the number
+        of columns is not that of `names`, or the tables of an iterator have different columns.
     InvalidTypeError
-        If it is not a table.
+        If X is not a table.
 
     Examples
     --------
@@ -252,11 +251,11 @@ def read_table(
 def in_memory(
     X: object, name: str, names: Sequence[str] | None = None, *, skip: Collection[str] = ()
 ) -> Any:
-    """Return a lazy frame, a pyarrow Dataset or an iterator as a table; all else as it is."""
+    """Read a lazy frame, a pyarrow Dataset or an iterator into memory; return all else as it is."""
     if isinstance(X, Iterator):
         tables = [read_table(part, name, names, skip=skip) for part in X]
         if not tables:
-            raise InvalidDataError("must yield tables; it ends before the first", name)
+            raise InvalidDataError("must yield at least one table; got none", name)
         return Table.join(tables, name)
     made: Any = X
     is_dataset = type(X).__module__.startswith("pyarrow") and hasattr(X, "to_table")
@@ -269,17 +268,17 @@ def in_memory(
             import narwhals as nw
 
         return nw.from_native(made).collect().to_native()
-    except Exception as error:  # of any library, about any step of a query
+    except Exception as error:  # a library may raise anything in any step of a query
         what = str(error).partition("\n")[0]  # polars adds the whole plan
         raise InvalidDataError(f"cannot be read into memory: {what}", name) from error
 
 
 def names_of_frame(X: Any) -> list[Any]:
-    """Return the names of a frame's columns, whatever library made it."""
+    """Return the column names of a frame of any library."""
     if hasattr(type(X), "column_names"):  # pyarrow's `columns` are the columns themselves
         return list(X.column_names)
     names = X.schema.names if hasattr(type(X), "to_struct_array") else X.columns
-    return names.tolist() if hasattr(names, "tolist") else list(names)  # pandas' is faster
+    return names.tolist() if hasattr(names, "tolist") else list(names)  # faster with pandas
 
 
 def without_index(X: Any) -> Any:
@@ -290,25 +289,25 @@ def without_index(X: Any) -> Any:
     try:
         index = json.loads(metadata[b"pandas"])["index_columns"]
         return X.drop_columns([name for name in index if name in X.column_names])
-    except (ValueError, TypeError, LookupError):  # nothing that pandas writes
+    except (ValueError, TypeError, LookupError):  # not written by pandas
         return X
 
 
 def are_numbered(names: list[Any]) -> bool:
-    """Return whether columns are numbered 0, 1, …, as in pandas if they have no names."""
+    """Return whether columns are numbered 0, 1, …, as pandas does if they have no names."""
     return all(type(name) is int for name in names) and names == [*range(len(names))]
 
 
 def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 0) -> None:
-    """Raise if a table has other columns than the first one, in any order.
+    """Raise if a table's columns are not those of the first table, in any order.
 
     Parameters
     ----------
     table : Table
     columns, first
-        The first one's columns and name.
+        The columns and the name of the first table.
     part : int
-        Which one the table is, counted from 1, if they have the same name.
+        The number of `table`, counted from 1, if all have the same name; otherwise 0.
 
     Raises
     ------
@@ -328,7 +327,7 @@ def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 
 
 
 def _twice(table: str, column: str) -> InvalidDataError:
-    rule = "must have a name of its own for each column: rename one"
+    rule = "must have a different name for each column: rename one"
     return InvalidDataError(rule, table, got=f"{column!r} twice")
 
 
@@ -345,7 +344,7 @@ def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, 
 
 
 def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
-    """Return columns with names by position."""
+    """Return the columns with `names`, or with default names."""
     if names is None:
         names = [f"x{i}" for i in range(len(columns))]
     if len(names) != len(columns):
@@ -357,15 +356,15 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
 def _of_frame(
     X: Any, name: str, names: Sequence[str] | None, skip: Collection[str]
 ) -> list[tuple[str, Any]]:
-    """Return a frame's columns but for some: to take one out of a frame is slow."""
+    """Return a frame's columns without those to skip: getting a column is slow."""
     with forks.imports:
-        import narwhals as nw  # prediction from vectors needs NumPy alone
+        import narwhals as nw  # imported here: prediction from vectors needs only NumPy
 
     if type(X).__module__.startswith("pyarrow") and hasattr(X, "to_struct_array"):
         with forks.imports:
             import pyarrow as pa
 
-        X = pa.table(X)  # it may be a record batch
+        X = pa.table(X)  # X may be a record batch
     X = without_index(X)
     try:
         frame = nw.from_native(X, eager_only=True)
@@ -383,10 +382,9 @@ def _of_frame(
 def _with_text(
     found: list[Any], columns: list[Any], name: str, names: Sequence[str] | None
 ) -> list[tuple[str, Any]]:
-    """Return columns with their names as text.
+    """Return columns with their names as strings.
 
-    Columns numbered 0, 1, … have no names: their numbers are their positions, even in another
-    order.
+    Columns numbered 0, 1, … have no names: the numbers are positions, in any order.
     """
     texts = [str(each) for each in found]
     if set(texts).isdisjoint(names or ()):

@@ -1,4 +1,4 @@
-"""Tally: what all rows of a column hold, counted block by block."""
+"""Tally: a summary of all rows of a column, counted block by block."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,43 +14,43 @@ __all__ = ["MOST_TEXTS", "Tally"]
 Array = npt.NDArray[Any]
 
 MOST_TEXTS = 2**16
-"""How many distinct texts of a column are counted: a dict of them takes some 10 MB, and a column of
-numbers written as text has as many."""
+"""How many distinct texts of a column are counted at most: a dict of them takes about 10 MB. A
+column of numbers written as text may have that many."""
 TEXT = TextEntries.what
 IN_UTC = "dates with a time zone"
 
 
 @dataclass
 class Tally:
-    """What all rows of a column hold: how many there are, which texts, the least and the greatest.
+    """A summary of all rows of a column: their number, their texts, the least and greatest value.
 
-    Distinct texts are counted exactly as long as there are at most `MOST_TEXTS`. With more of them,
-    the (`MOST_TEXTS` + 1)-th largest count is subtracted from all counts, and only positive ones
-    are kept, whenever there are too many. Each count is then too low by at most `n_missed`, and
-    `n_missed` is at most n/(`MOST_TEXTS` + 1) of n rows (Misra and Gries 1982). That also holds of
-    merged tallies (Agarwal et al. 2013, "Mergeable summaries", theorem 2.2).
+    Counts of distinct texts are exact as long as there are at most `MOST_TEXTS` of them. Whenever
+    there are more, the (`MOST_TEXTS` + 1)-th largest count is subtracted from all counts, and only
+    positive counts are kept. Each count is then too low by at most `n_missed`, and for n rows,
+    `n_missed` is at most n/(`MOST_TEXTS` + 1) (Misra and Gries 1982). This is also true of merged
+    tallies (Agarwal et al. 2013, "Mergeable summaries", theorem 2.2).
 
     Parameters
     ----------
     column : str
         The column's name.
     counts_all : bool
-        Whether numbers and dates are counted too, as the categories that they name.
+        Whether numbers and dates are counted too, as categories.
 
     Attributes
     ----------
     n_rows, n_present : int
-        How many rows there are, and how many of them are not missing.
+        The number of rows, and how many of them are not missing.
     kinds : set of str
-        What entries there are.
+        The types of the entries.
     unusable : set of str
-        What there is that no network can use.
+        The types of entries that no network can use.
     least, greatest : number or None
-        Of all numbers, or of all dates in seconds since 1970.
+        The least and greatest of all numbers, or of all dates in seconds since 1970.
     counts : dict of str to int
-        How often each text occurs, or at least occurs: see `n_missed`.
+        How often each text occurs, at least: see `n_missed`.
     n_missed : int
-        By how much a count may be too low, and how often a text may occur that is not counted.
+        By how much a count may be too low; a text without a count occurs at most this often.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Tally:
 
     @property
     def what(self) -> str:
-        """What the entries are, in messages."""
+        """The type of the entries, for messages."""
         if self.unusable:
             return min(self.unusable)
         if self.kinds == {IN_UTC, DateEntries.what}:
@@ -88,7 +88,7 @@ class Tally:
 
     @property
     def is_usable(self) -> bool:
-        """Whether any kind of column can use them; as `joined` entries."""
+        """Whether any kind of column can use the entries, by the rules of `joined`."""
         return not self.unusable and self.kinds != {IN_UTC, DateEntries.what}
 
     @property
@@ -101,14 +101,14 @@ class Tally:
     def counted(self) -> tuple[list[str], Array] | None:
         """Return the counted texts, and how often each occurs.
 
-        None if there are none, because all are too rare, or because entries were not counted.
+        Return None if there are no counts: all texts are too rare, or entries were not counted.
         """
         if not self.counts or not (self.counts_all or self.kinds <= {TEXT}):
             return None
         return list(self.counts), np.fromiter(self.counts.values(), np.int64, len(self.counts))
 
     def different(self) -> Entries:
-        """Return entries that stand for all: the counted texts, or the least and the greatest."""
+        """Return entries that represent the column: the counted texts, or the extreme values."""
         origin = Origin(is_continued=True)
         ends = np.array([self.least, self.greatest])
         if len(self.kinds) != 1 or self.kinds == {TEXT}:
@@ -171,7 +171,7 @@ def _kind(entries: Entries) -> str:
 
 
 def _ends(entries: Entries) -> tuple[Any, Any]:
-    """Return the least and the greatest number or date; None of texts."""
+    """Return the least and the greatest number or date; None for texts."""
     if isinstance(entries, NumberEntries):
         present = entries.present
     elif isinstance(entries, DateEntries):

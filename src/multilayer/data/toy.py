@@ -1,10 +1,11 @@
-"""Small synthetic data sets that can be pictured: classes in the plane, a plane, and a curve.
+"""Small synthetic data sets that are easy to plot: classes in the plane, a plane, and a curve.
 
-Classes are equally large, but for the first ones if they cannot be, and come in random order.
-Coordinates are centred near 0 and about 1 in size, so that a network takes them as they are.
-`noise` is the standard deviation of what is added to each coordinate.
+Classes have equal sizes, or, if that is not possible, the first ones have one sample more. Samples
+are in random order. Coordinates are centred near 0 and about 1 in size, so that a network can use
+them without scaling. `noise` is the standard deviation of the noise, which is added to each
+coordinate of classes, and to the values of the plane and the curve.
 
-`formula` makes a data set of a formula that is typed.
+`formula` makes a data set from a formula given as text.
 """
 
 from collections.abc import Callable
@@ -23,17 +24,17 @@ __all__ = ["PLANE_SETS", "blobs", "circles", "curve", "formula", "moons", "plane
 Array = npt.NDArray[Any]
 
 REACH = 1.5
-"""The points of a formula lie between −1.5 and 1.5."""
+"""The points of a formula have coordinates between −1.5 and 1.5."""
 LEAST = 0.1
-"""The share of them at which it must have a value."""
+"""The minimum share of points at which a formula must have a value."""
 
 
 def circles(
     n_samples: int = 200, noise: float = 0.1, rng: np.random.Generator | None = None
 ) -> tuple[Array, Array]:
-    """Return a circle of radius 1 (class 0) around one of radius 1/2 (class 1).
+    """Return a circle of radius 1 (class 0) around a circle of radius 1/2 (class 1).
 
-    No straight line separates them; the square of the distance from 0 does.
+    No straight line separates them, but the squared distance from 0 does.
 
     Parameters
     ----------
@@ -68,9 +69,9 @@ def circles(
 def moons(
     n_samples: int = 200, noise: float = 0.1, rng: np.random.Generator | None = None
 ) -> tuple[Array, Array]:
-    """Return two half circles of radius 1, each reaching into the other.
+    """Return two interlocking half circles of radius 1.
 
-    Class 0 is the upper one, around (−1/2, −1/4); class 1 the lower one, around (1/2, 1/4).
+    Class 0 is the upper one, around (−1/2, −1/4); class 1 is the lower one, around (1/2, 1/4).
 
     Parameters, results and errors are as in `circles`.
 
@@ -88,7 +89,7 @@ def xor(
 ) -> tuple[Array, Array]:
     """Return the exclusive or: class 1 at (1, −1) and (−1, 1), class 0 at (1, 1) and (−1, −1).
 
-    A perceptron cannot learn it (Minsky & Papert 1969).
+    A perceptron cannot learn this function (Minsky & Papert 1969).
 
     Parameters, results and errors are as in `circles`.
 
@@ -124,11 +125,11 @@ def spirals(
 def blobs(
     n_samples: int = 200, noise: float = 0.3, rng: np.random.Generator | None = None
 ) -> tuple[Array, Array]:
-    """Return three round clouds around the corners of a triangle, at the distance 1 from 0.
+    """Return three round clouds around the corners of a triangle, at a distance of 1 from 0.
 
     Three straight lines separate them; the classes are 0, 1 and 2.
 
-    Parameters, results and errors are as in `circles`, but for `n_samples`, at least 3.
+    Parameters, results and errors are as in `circles`, except that `n_samples` is at least 3.
 
     Examples
     --------
@@ -144,7 +145,7 @@ def plane(
 ) -> tuple[Array, Array]:
     """Return samples of the plane y = (x₁ + x₂)/2 over the square [−1, 1]².
 
-    Parameters, results and errors are as in `curve`, but for X, of shape (n_samples, 2).
+    Parameters, results and errors are as in `curve`, except that X has shape (n_samples, 2).
 
     Examples
     --------
@@ -196,45 +197,45 @@ def curve(
 def formula(
     text: str, n_samples: int = 200, noise: float = 0.1, rng: np.random.Generator | None = None
 ) -> tuple[Array, Array]:
-    """Return samples of what a formula says: two classes, a surface, or a curve.
+    """Return samples that follow a formula: two classes, a surface, or a curve.
 
-    A condition, such as ``y > sin(3*x)`` or ``x^2 + y^2 < 1 and x > 0``, makes two classes in the
-    plane: 1 where it is true, 0 elsewhere. An expression in x and y, such as ``sin(3*x) * y``, is a
-    surface over the plane, and one in x alone, such as ``abs(sin(3*x))``, a curve. x and y are
-    drawn uniformly from [−1.5, 1.5].
+    A condition, such as ``y > sin(3*x)`` or ``x^2 + y^2 < 1 and x > 0``, defines two classes in the
+    plane: 1 where it is true, 0 elsewhere. An expression in x and y, such as ``sin(3*x) * y``,
+    defines a surface over the plane; an expression in x alone, such as ``abs(sin(3*x))``, a curve.
+    x and y are drawn uniformly from [−1.5, 1.5].
 
-    There are the operators ``+ - * / % ^``, comparisons, which can be chained, ``and``, ``or`` and
-    ``not``, the constants ``pi`` and ``e``, and the functions ``sin``, ``cos``, ``tan``, ``asin``,
-    ``acos``, ``atan``, ``sinh``, ``cosh``, ``tanh``, ``exp``, ``log``, ``sqrt``, ``abs``, ``sign``,
-    ``floor``, ``min`` and ``max``. Nothing else is evaluated.
+    A formula may contain the operators ``+ - * / % ^``, comparisons, which can be chained, ``and``,
+    ``or`` and ``not``, the constants ``pi`` and ``e``, and the functions ``sin``, ``cos``, ``tan``,
+    ``asin``, ``acos``, ``atan``, ``sinh``, ``cosh``, ``tanh``, ``exp``, ``log``, ``sqrt``, ``abs``,
+    ``sign``, ``floor``, ``min`` and ``max``. Nothing else is evaluated.
 
     Parameters
     ----------
     text : str
         The formula, of at most 200 characters.
     n_samples : int
-        Number of points that are drawn, at least 2. Those are left out where the formula has no
-        finite value, such as the logarithm of a negative number.
+        Number of points that are drawn, at least 2. Points at which the formula has no finite
+        value, such as the logarithm of a negative number, are left out.
     noise : float
-        Standard deviation of the noise, which is added to the coordinates of points in classes, and
-        to the values of a surface or a curve.
+        Standard deviation of the noise, which is added to the coordinates of classes, or to the
+        values of a surface or a curve.
     rng : numpy.random.Generator, optional
         Draws the samples; by default it is seeded by the system.
 
     Returns
     -------
-    X : array of shape (n, 2), or (n, 1) for a curve, which is in the order of x
-        n is `n_samples`, less the points that were left out.
+    X : array of shape (n, 2), or (n, 1) for a curve, whose samples are in the order of x
+        n is `n_samples` minus the number of points left out.
     y : array of shape (n,)
         The classes, 0 and 1, or the values.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If the formula cannot be read, with the place and what was expected there; or if another
-        argument has the wrong type, or is out of range.
+        If the formula cannot be read; the message names the place and what was expected there. Or
+        if another argument has the wrong type, or is out of range.
     InvalidDataError
-        If nine tenths of the points have no value, or all of them the same.
+        If more than nine tenths of the points have no value, or all values are equal.
 
     Examples
     --------
@@ -259,11 +260,11 @@ def formula(
     X, values = X[is_there], values[is_there]
     if len(X) < max(2, LEAST * n_samples):
         rule = f"has a finite value at only {len(X):,} of {n_samples:,} points"
-        raise InvalidDataError(f"{rule}, x and y between -{REACH} and {REACH}", "formula")
+        raise InvalidDataError(f"{rule} with x and y between -{REACH} and {REACH}", "formula")
     spread, largest = np.ptp(values), np.abs(values).max()
-    if spread <= 1e-9 * largest:  # but for rounding, as sin(x)^2 + cos(x)^2 has it
-        said = ("false", "true")[int(values[0])] if function.is_condition else f"{values[0]:.6g}"
-        rule = f"is {said} at all {len(X):,} points, x and y between -{REACH} and {REACH}"
+    if spread <= 1e-9 * largest:  # equal up to rounding, as in sin(x)^2 + cos(x)^2
+        value = ("false", "true")[int(values[0])] if function.is_condition else f"{values[0]:.6g}"
+        rule = f"is {value} at all {len(X):,} points with x and y between -{REACH} and {REACH}"
         raise InvalidDataError(f"{rule}: there is nothing to learn", "formula")
     if function.is_condition:
         return X + noise * rng.normal(size=X.shape), values.astype(np.int64)
@@ -283,7 +284,7 @@ def _circle(label: int, n: int, rng: np.random.Generator) -> Array:
 
 def _moon(label: int, n: int, rng: np.random.Generator) -> Array:
     angle = rng.uniform(0, np.pi, n)
-    # The lower one is the upper one, rotated by half a turn around 0.
+    # The lower one is the upper one rotated around 0 by half a turn.
     return (1, -1)[label] * np.column_stack([np.cos(angle) - 0.5, np.sin(angle) - 0.25])
 
 
@@ -293,7 +294,7 @@ def _corners(label: int, n: int, rng: np.random.Generator) -> Array:
 
 
 def _spiral(label: int, n: int, rng: np.random.Generator) -> Array:
-    share = np.sqrt(rng.uniform(0, 1, n))  # as dense outside as inside
+    share = np.sqrt(rng.uniform(0, 1, n))  # so that points are equally dense along the spiral
     angle = 3 * np.pi * share + np.pi * label
     return (0.1 + 1.2 * share)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
 

@@ -1,4 +1,4 @@
-"""Vectors: a column, from whatever library, as typed entries."""
+"""Vectors: convert a column from any library to typed entries."""
 
 import datetime
 import enum
@@ -32,12 +32,12 @@ __all__ = ["entries_of", "is_missing"]
 Array = npt.NDArray[Any]
 
 TEXTS = (datetime.date, uuid.UUID, pathlib.PurePath)
-"""Types whose text is the name; pandas' intervals are known by the name of their type."""
+"""Types whose text is the category's name. The type of pandas intervals is checked by its name."""
 EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def entries_of(values: Any, column: str, origin: Origin) -> Entries:
-    """Return a column's entries, typed.
+    """Return a column as typed entries.
 
     Missing values are None, NaN, a library's own marks, masked entries, and empty texts.
 
@@ -45,7 +45,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     ----------
     values : sequence, array or series
         A NumPy or Python vector, or a column of pandas, polars, pyarrow or another library that
-        narwhals knows.
+        narwhals supports.
     column : str
     origin : Origin
         The table that the column belongs to.
@@ -53,7 +53,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     Raises
     ------
     InvalidDataError
-        If it is not a vector.
+        If `values` is not a vector.
     """
     name = f"column {column!r}"
     if isinstance(values, np.ndarray):
@@ -70,7 +70,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
             rule += f"; for one row, write {{{column!r}: [{reprlib.repr(values)}], …}}"
         raise InvalidDataError(rule, name, origin.table, got=type(values).__name__)
     with forks.imports:
-        import narwhals as nw  # prediction from NumPy and Python vectors needs NumPy alone
+        import narwhals as nw  # imported here: prediction from vectors needs only NumPy
 
     series = nw.from_native(_as_column(values), series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
@@ -79,7 +79,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
 
 
 def _as_column(values: Any) -> Any:
-    """Return an array of pandas or pyarrow as a column of theirs; anything else as it is."""
+    """Return a pandas or pyarrow array as a column of the same library; all else as it is."""
     library = type(values).__module__.partition(".")[0]
     with forks.imports:
         if library == "pandas":
@@ -117,7 +117,7 @@ def _of_array(values: Array, column: str, origin: Origin) -> Entries:
 
 
 def _seconds(times: Array) -> Array:
-    """Return NumPy's moments or durations in seconds, NaN for NaT."""
+    """Return NumPy dates or durations in seconds, NaN for NaT."""
     kind = "datetime64[us]" if times.dtype.kind == "M" else "timedelta64[us]"
     seconds = times.astype(kind).astype(np.int64) / 1e6
     return np.where(np.isnat(times), np.nan, seconds)
@@ -129,7 +129,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
         import narwhals as nw
 
     dtype = series.dtype
-    if dtype in (nw.Int128, nw.UInt128) or dtype.is_decimal():  # which NumPy does not have
+    if dtype in (nw.Int128, nw.UInt128) or dtype.is_decimal():  # NumPy has no such types
         return _of_objects(series.to_list(), column, origin)
     if dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean:
         is_missing = None
@@ -137,13 +137,13 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
             is_missing = series.is_null().to_numpy()
             series = series.fill_null(False if dtype == nw.Boolean else 0)
         values = np.asarray(series.to_numpy())
-        if values.dtype.kind not in "biuf":  # floats of pandas' own types, with its NA
+        if values.dtype.kind not in "biuf":  # pandas' own float types, with pandas.NA
             values = values.astype(np.float64)
         return NumberEntries(column, origin, values, is_missing)
     if dtype in (nw.Categorical, nw.Enum):
         return _of_categories(series, column, origin)
     of_objects = isinstance(getattr(series.to_native(), "dtype", None), np.dtype)
-    if dtype == nw.String and not of_objects:  # of pandas' objects only a few were looked at
+    if dtype == nw.String and not of_objects:  # narwhals looks at only a few pandas objects
         return _of_texts(series, column, origin)
     if dtype == nw.Datetime:
         has_zone = dtype.time_zone is not None
@@ -161,7 +161,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
 
 
 def _times(series: Any) -> Array:
-    """Return moments or durations as a NumPy array, however missing ones are marked."""
+    """Return dates or durations as a NumPy array, with NaT for missing values."""
     times = np.asarray(series.to_numpy())
     return times if times.dtype.kind in "Mm" else np.array(series.to_list(), "datetime64[us]")
 
@@ -198,7 +198,7 @@ def _of_texts(series: Any, column: str, origin: Origin) -> Entries:
 
 
 def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
-    """Return positions and the distinct entries, by pyarrow; None if it is not installed."""
+    """Return codes and the distinct entries, by pyarrow; None if pyarrow is not installed."""
     try:
         with forks.imports:
             import pyarrow as pa
@@ -216,7 +216,7 @@ def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
 def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
     """Return the entries of Python objects, by their types."""
     types = set(map(type, values))
-    if types <= {str, type(None)} and str in types:  # the usual case, and often long
+    if types <= {str, type(None)} and str in types:  # a fast path for the usual case
         return _factorized(values, column, origin)
     values = [value if type(value) is str else _or_none(value) for value in values]
     types = set(map(type, values)) - {type(None)}
@@ -235,12 +235,12 @@ def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value marks a missing one, in any library."""
+    """Return whether a value marks a missing value, in any library."""
     return _or_none(value) is None
 
 
 def _or_none(value: Any) -> Any:
-    """Return a value as a Python object, or None if it marks a missing one."""
+    """Return a value as a Python object, or None if it marks a missing value."""
     if value is None or value is np.ma.masked:
         return None
     if type(value).__name__ in ("NAType", "NaTType"):
@@ -250,22 +250,22 @@ def _or_none(value: Any) -> Any:
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return None if np.isnat(value) else value.astype(f"{type(value).__name__}[us]").item()
     if isinstance(value, Decimal):
-        if value.is_nan():  # a signalling one cannot be compared
+        if value.is_nan():  # a signaling NaN cannot be compared
             return None
         is_whole = value.is_finite() and value.adjusted() < 20 and value % 1 == 0
-        return int(value) if is_whole else float(value)  # a whole one loses no digit
+        return int(value) if is_whole else float(value)  # an int keeps all digits
     if isinstance(value, Real) and value != value:
         return None
     return value
 
 
 def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin) -> Entries:
-    """Return the entries of numbers; whole ones lose no digit."""
+    """Return the entries of numbers; whole numbers keep all digits."""
     is_missing = np.array([value is None for value in values], dtype=bool)
     filled = [0 if value is None else value for value in values]
     dtypes: list[Any] = [np.float64]
     are_booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
-    if any(are_booleans):  # beside numbers they are names
+    if any(are_booleans):  # among numbers, booleans are names
         dtypes = [np.bool_] if all(are_booleans) else []
     elif types and all(issubclass(kind, Integral) for kind in types):
         dtypes = [np.int64, np.uint64]
@@ -277,18 +277,18 @@ def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin
         with suppress(OverflowError):
             return NumberEntries(column, origin, np.array(filled, dtype), is_missing)
     names = [None if value is None else category(value) for value in values]
-    return _factorized(names, column, origin)  # what no NumPy vector holds
+    return _factorized(names, column, origin)  # no NumPy vector can hold such numbers
 
 
 def _is_another(value: Any) -> bool:
-    """Return whether a number has another name in float64: a large integer, or a short float."""
+    """Return whether float64 would change a number's name: a large integer, or a short float."""
     if isinstance(value, Integral):
         return abs(int(value)) > LARGEST
     return isinstance(value, np.floating) and not isinstance(value, float)
 
 
 def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
-    """Return the entries of dates and moments; unusable if only some have a time zone."""
+    """Return the entries of dates; they are unusable if only some have a time zone."""
     zones = {getattr(value, "tzinfo", None) is not None for value in values if value is not None}
     if len(zones) > 1:
         what = "dates with a time zone and dates without one"
@@ -298,7 +298,7 @@ def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
 
 
 def _since_1970(value: datetime.date) -> float:
-    """Return seconds since the beginning of 1970."""
+    """Return a date as seconds since the beginning of 1970."""
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime(value.year, value.month, value.day)
     if value.tzinfo is not None:
@@ -319,7 +319,7 @@ def _name(value: Any) -> str:
     Raises
     ------
     TypeError
-        If it cannot be a category; the message says what it is.
+        If the value cannot be a category; the message names its type.
     """
     if isinstance(value, str):
         return str.__str__(value)
@@ -341,7 +341,7 @@ def _name(value: Any) -> str:
 def _factorized(
     names: list[str | None], column: str, origin: Origin, *, is_category: bool = False
 ) -> TextEntries:
-    """Return texts as the distinct ones and their positions."""
+    """Return texts as entries: the distinct texts, and their positions."""
     places: dict[str | None, int] = dict.fromkeys(names, -1)
     places.pop(None, None)
     texts: list[Any] = list(places)

@@ -1,7 +1,7 @@
-"""Entries: one column of a table, typed once: numbers, texts, dates, or what no network can use.
+"""Entries: one typed column of a table: numbers, texts, dates, or unusable entries.
 
-Wherever a column came from, it can be read as numbers, dates or categories. A kind of column
-(`multilayer.model`) reads one of them, and need not know about the others.
+Entries from any source can be read as numbers, dates or categories. A kind of column
+(`multilayer.model`) reads them in one of these ways, and need not know where they came from.
 """
 
 from multilayer.data.entries.base import Entries, Origin, UnusableEntries

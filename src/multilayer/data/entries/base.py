@@ -1,4 +1,4 @@
-"""Entries: the base class of a column's typed entries, and where a column comes from."""
+"""Entries: the base class of a column's typed entries, and the origin of a column."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -22,20 +22,20 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Origin:
-    """What messages call a table and its rows.
+    """The names of a table and its rows in messages.
 
     Parameters
     ----------
     table : str
         ``"X"``, or a file's name.
     is_file : bool
-        Whether rows are lines of a file, below a header.
+        Whether rows are lines of a CSV file, below a header.
     rows : array of int, optional
         The numbers of these rows in a larger table, counted from 0.
     parts : tuple of (int, Origin)
-        If it is made of several files: the first row and the origin of each.
+        If the table is made of several files, each file's first row and origin.
     is_continued : bool
-        Whether these rows follow others, which have shown that the table is what it should be.
+        Whether these rows follow other rows, which have already shown the types of the columns.
     """
 
     table: str = "X"
@@ -45,7 +45,7 @@ class Origin:
     is_continued: bool = False
 
     def row(self, index: int) -> str:
-        """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""
+        """Return a row's name in messages: ``row 3``, counted from 0, or from 1 in a CSV file."""
         number = index if self.rows is None else int(self.rows[index])
         if self.parts:
             start, part = self.parts[bisect_right(self.parts, number, key=itemgetter(0)) - 1]
@@ -67,7 +67,7 @@ class Entries:
     origin : Origin
         The table that the column belongs to.
     what : str
-        What the entries are, in messages.
+        The type of the entries, for messages.
     is_usable : bool
         Whether any kind of column can use them.
     """
@@ -83,12 +83,12 @@ class Entries:
 
     @property
     def where(self) -> str:
-        """What messages call the column."""
+        """The column's name in messages."""
         return f"column {self.column!r} of {self.origin.table}"
 
     @property
     def n_present(self) -> int:
-        """How many entries are not missing."""
+        """The number of entries that are not missing."""
         raise NotImplementedError
 
     @property
@@ -97,7 +97,7 @@ class Entries:
         raise NotImplementedError
 
     def take(self, rows: Array, origin: Origin) -> "Entries":
-        """Return some of the rows, with their origin."""
+        """Return some of the rows, with the given origin."""
         raise NotImplementedError
 
     def at(self, origin: Origin) -> Self:
@@ -107,7 +107,7 @@ class Entries:
         return found
 
     def without(self, missing: Sequence[str]) -> "Entries":
-        """Return the entries with these texts, and the numbers that they denote, missing."""
+        """Return entries in which these texts, and the numbers they denote, are missing values."""
         return self
 
     def find_notation(
@@ -125,12 +125,12 @@ class Entries:
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         """Return the entries as float64, NaN if missing.
 
-        What is not a finite number becomes missing, and a note in `notes` says so.
+        Entries that are not finite numbers become missing, and a note on them is added to `notes`.
 
         Raises
         ------
         InvalidDataError
-            If there is something, but no number at all: it is then another column.
+            If entries are present, but none is a number: this is probably a different column.
         """
         raise self._mismatch("numbers")
 
@@ -148,12 +148,12 @@ class Entries:
         return names, np.bincount(codes[codes >= 0], minlength=len(names))
 
     def objects(self) -> Array:
-        """Return the entries as Python objects, None if missing, to show them."""
+        """Return the entries as Python objects, None if missing, for display."""
         codes, names = self.categories()
         return np.array([*names, None], dtype=object)[codes]
 
     def _strays(self, rows: Array, first: str, wanted: str) -> Note:
-        """Return a note on entries that are not what is wanted, and become missing."""
+        """Return a note on entries of the wrong type, which become missing."""
         row = self.origin.row(int(rows[0]))
         a_wanted = f"a {wanted.removesuffix('s')}"
         if len(rows) == 1:
@@ -173,13 +173,13 @@ class Entries:
 
 
 class UnusableEntries(Entries):
-    """What no network can use: lists, bytes, complex numbers.
+    """Entries that no network can use: lists, bytes, complex numbers.
 
     Parameters
     ----------
     n_rows : int
     what : str
-        What they are.
+        The type of the entries, for messages.
     """
 
     is_usable = False

@@ -1,4 +1,4 @@
-"""DateEntries: a column of moments."""
+"""DateEntries: a column of dates."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -17,14 +17,14 @@ Array = npt.NDArray[Any]
 
 
 class DateEntries(Entries):
-    """Moments, as seconds since the beginning of 1970.
+    """Dates, with or without a time of day, as seconds since the beginning of 1970.
 
     Parameters
     ----------
     seconds : array of float64, of shape (n_rows,)
-        NaN is missing.
+        The dates; NaN for missing values.
     has_zone : bool
-        Whether they are in UTC; otherwise they are what a clock on the wall shows.
+        Whether the dates are in UTC; otherwise they are in local time.
     """
 
     what = "dates"
@@ -73,7 +73,7 @@ class DateEntries(Entries):
         codes = np.full(len(self), -1, np.int32)
         codes[is_present] = places
         texts = iso_texts(values)
-        if self.has_zone:  # as Python writes it
+        if self.has_zone:  # in the form of Python's datetime
             texts = [text if " " in text else f"{text} 00:00:00" for text in texts]
             texts = [f"{text}+00:00" for text in texts]
         return codes, texts

@@ -1,4 +1,4 @@
-"""Parts of a column, one below the other, as one column."""
+"""Join the parts of a column into one column."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,15 +19,16 @@ Array = npt.NDArray[Any]
 def joined(parts: Sequence[Entries], origin: Origin) -> Entries:
     """Return the parts of a column, in this order, as one column.
 
-    Numbers stay numbers if all parts have them, and dates dates; else all entries are taken as the
-    texts that name them. What is missing throughout a part fits any other.
+    If all parts are numbers, the result is numbers; if all are dates, it is dates; otherwise all
+    entries become the texts that name them. A part whose entries are all missing fits any other.
+    The result is unusable if a part is, or if only some dates have a time zone.
 
     Parameters
     ----------
     parts : sequence of Entries
         At least one; the first gives the column its name.
     origin : Origin
-        Of all the rows.
+        The origin of all the rows.
     """
     if len(parts) == 1:
         return parts[0].take(np.arange(len(parts[0])), origin)
@@ -48,11 +49,11 @@ def joined(parts: Sequence[Entries], origin: Origin) -> Entries:
 
 
 def _common_type(parts: Sequence[NumberEntries]) -> np.dtype[Any] | None:
-    """Return the type that holds all numbers; None if there is none, or they are not alike."""
+    """Return a type that can hold all numbers exactly; None if there is none, or kinds differ."""
     if len({part.are_times for part in parts}) > 1:
         return None
     dtypes = [part.values.dtype for part in parts]
-    if len({dtype.kind == "b" for dtype in dtypes}) > 1:  # booleans beside numbers are names
+    if len({dtype.kind == "b" for dtype in dtypes}) > 1:  # among numbers, booleans are names
         return None
     common = np.result_type(*dtypes)
     whole = [part.values for part in parts if part.values.dtype.kind in "iu"]
@@ -62,7 +63,7 @@ def _common_type(parts: Sequence[NumberEntries]) -> np.dtype[Any] | None:
 
 
 def _is_large(values: Array) -> bool:
-    """Return whether float64 does not hold all of some whole numbers."""
+    """Return whether some whole numbers are too large for float64 to hold exactly."""
     return not -LARGEST <= int(values.min()) <= int(values.max()) <= LARGEST
 
 
@@ -96,7 +97,7 @@ def _dates(parts: Sequence[Entries], column: str, origin: Origin, has_zone: bool
 
 
 def _texts(parts: Sequence[Entries], column: str, origin: Origin) -> TextEntries:
-    """Return the entries as texts, each distinct one once."""
+    """Return all entries as texts."""
     places: dict[str, int] = {}
     codes, is_category = [], False
     for part in parts:

@@ -1,4 +1,4 @@
-"""NumberEntries: a column of numbers or booleans; and the names of numbers as categories."""
+"""NumberEntries: a column of numbers or booleans; and the names that numbers have as categories."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -30,11 +30,11 @@ class NumberEntries(Entries):
     Parameters
     ----------
     values : array of shape (n_rows,)
-        Booleans, integers or floats; NaN is missing.
+        Booleans, integers or floats; NaN for missing values.
     is_missing : array of bool, optional
-        Which others are missing.
+        Which other values are missing.
     are_times : bool
-        Whether they are durations, or times of day, in seconds.
+        Whether the numbers are durations, or times of day, in seconds.
     """
 
     what = "numbers"
@@ -103,7 +103,7 @@ class NumberEntries(Entries):
         present = self.present
         is_whole = self.values.dtype.kind in "iu" and len(present)
         if is_whole and not is_asked and not -LARGEST <= present.min() <= present.max() <= LARGEST:
-            return None  # numbers that float64 cannot tell apart are codes
+            return None  # numbers too large for float64 are codes
         scale = "clock" if self.are_times else ""
         return NotationFound(Notation(scale=scale, is_boolean=self.values.dtype.kind == "b"))
 
@@ -129,7 +129,7 @@ class NumberEntries(Entries):
         if got != wanted and self.n_present:
             raise self._mismatch(f"{wanted}, as in training", got)
         if notation.unit == "%" and self.n_present:
-            says = "has numbers without a percent sign, which are read as percent"
+            says = "has numbers without a percent sign, which are read as percentages"
             notes.append(Note(self.column, self.origin.table, says))
         numbers = self._floats()
         is_infinite = np.isinf(numbers)
@@ -147,7 +147,7 @@ class NumberEntries(Entries):
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
             are_dates = self.origin.is_continued or not np.isnan(seconds).all()
-            if not are_dates and numbers[others].any():  # zeros are missing dates
+            if not are_dates and numbers[others].any():  # zeros may mark missing dates
                 raise self._mismatch("dates")
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds
@@ -175,8 +175,8 @@ class NumberEntries(Entries):
 def category(value: Any) -> str:
     """Return the name of a number or boolean as a category.
 
-    It is the shortest text that denotes it in its own type, without a decimal point if it is whole:
-    7, 7.0 and ``numpy.float32(7)`` are the same.
+    The name is the shortest text that identifies the value in its own type, without a decimal point
+    if it is whole: 7, 7.0 and ``numpy.float32(7)`` have the same name.
 
     Examples
     --------
@@ -188,11 +188,11 @@ def category(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     number = float(str(value)) if isinstance(value, np.floating) else float(value)
-    # A larger float may be the rounding of many whole numbers: it is none of them.
+    # Several whole numbers may round to the same larger float, so it is not named like any of them.
     is_whole = number.is_integer() and abs(number) <= LARGEST
     return str(int(number)) if is_whole else repr(number)
 
 
 def numbers_among(texts: Sequence[str]) -> list[float]:
-    """Return those of some texts that are plain numbers, as numbers."""
+    """Return the plain numbers among some texts, as floats."""
     return [float(text) for text in texts if plain(text)]

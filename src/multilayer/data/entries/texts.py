@@ -1,4 +1,4 @@
-"""TextEntries: a column of texts, each distinct one once."""
+"""TextEntries: a column of texts, with each distinct text stored once."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -28,20 +28,21 @@ WAYS = {
 
 
 class TextEntries(Entries):
-    """Texts: each distinct one once, and the position of each row's text among them.
+    """Texts: the distinct texts, and the position of each row's text among them.
 
-    Texts have no surrounding blanks, and their characters are in Unicode's normal form C: what
-    looks the same is the same. An empty text is missing.
+    Texts have no surrounding blanks and are in Unicode normal form C, so that texts that look the
+    same are the same. Empty texts are missing values.
 
     Parameters
     ----------
     codes : array of int32, of shape (n_rows,)
-        −1 for missing values.
+        The position of each row's text; −1 for missing values.
     texts : sequence of str
+        The distinct texts.
     is_category : bool
-        Whether a library calls them categories: plain numbers among them are then names.
+        Whether the column has a library's type for categories: even plain numbers are then names.
     are_tidy : bool
-        Whether the texts are those of other entries, so that only some may not occur.
+        Whether the texts come from other entries, and so need no cleaning, but some may not occur.
     """
 
     what = "text"
@@ -61,7 +62,7 @@ class TextEntries(Entries):
         self.codes, self.texts, self.counts = tidied(codes, texts)
         self.is_category = is_category
         self._found: dict[Any, Any] = {}
-        """What has been read from the distinct texts: training reads them several times."""
+        """A cache of what was read from the distinct texts: training reads them several times."""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -125,8 +126,8 @@ class TextEntries(Entries):
         wanted: str,
         notes: list[Note],
     ) -> Array:
-        """Return each row's value."""
-        bare = replace(form, missing=())  # marks of missing values are known after a first look
+        """Return each row's value, and add a note on texts that cannot be read."""
+        bare = replace(form, missing=())  # so that the cache does not depend on `missing`
         if bare not in self._found:
             self._found[bare] = read(self.texts)
         values, others = self._found[bare]
@@ -143,12 +144,12 @@ class TextEntries(Entries):
                 if np.isnan(values).all():
                     raise self._mismatch(wanted, got)
             notes.append(self._strays(rows, first, wanted))
-        return np.append(values, np.nan)[self.codes]  # the last for −1
+        return np.append(values, np.nan)[self.codes]  # −1 selects the last value
 
     def _ways(self, form: Notation | DateFormat) -> tuple[str, str]:
-        """Return the decimal mark or order of a form, and the one that all entries show.
+        """Return the decimal mark or date order of a form, and the one that the entries show.
 
-        These are the same unless all can be read in the other way, and some only so.
+        They differ only if all entries can be read the other way, and some only that way.
         """
         found: NotationFound | DateFormatFound | None
         if isinstance(form, Notation):
@@ -162,22 +163,21 @@ class TextEntries(Entries):
 
 
 def cleaned(text: str) -> str:
-    """Return a text without surrounding blanks, in Unicode's normal form C."""
+    """Return a text without surrounding blanks, in Unicode normal form C."""
     text = text.strip()
-    if (
-        len(text) > 2 and text.startswith('="') and text.endswith('"')
-    ):  # what programs write to make Excel keep zeros
+    # Some programs write ="007", so that Excel keeps the zeros.
+    if len(text) > 2 and text.startswith('="') and text.endswith('"'):
         text = text[2:-1].strip()
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
-    """Return codes of tidy texts that all occur, these texts, and how often each occurs."""
+    """Clean texts and drop those that do not occur; return codes, texts and counts."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     if _are_tidy(texts) and counts.all():
         return codes, list(texts), counts
     tidy: dict[str, int] = {}
-    places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
+    places = np.full(len(texts) + 1, -1, np.int32)  # code −1 selects the last place
     for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
         if count and (clean := cleaned(text)):
             places[i] = tidy.setdefault(clean, len(tidy))
@@ -189,18 +189,18 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
 
 
 def _occurring(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
-    """Return as `_tidied` does, of texts that are tidy."""
+    """Return the same as `_tidied` for texts that are already clean."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     kept = np.flatnonzero(counts)
     if len(kept) == len(texts):
         return codes, list(texts), counts
-    places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
+    places = np.full(len(texts) + 1, -1, np.int32)  # code −1 selects the last place
     places[kept] = np.arange(len(kept))
     return places[codes], [texts[i] for i in kept.tolist()], counts[kept]
 
 
 def _are_tidy(texts: Sequence[str]) -> bool:
-    """Return whether texts are plainly tidy: distinct, in ASCII, not empty and without blanks."""
+    """Return whether texts surely need no cleaning: distinct, ASCII, not empty, without blanks."""
     whole = "".join(texts)
     return (
         whole.isascii()
