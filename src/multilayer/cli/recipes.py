@@ -20,7 +20,7 @@ RECIPES: Registry[dict[str, Any]] = Registry(
             "ladder": "1000,1,0.01",
             "optimizer": "adam",
             "learning_rate": 0.002,
-            "epochs": 60,
+            "epochs": 80,
             "batch_size": 100,
         },
     },

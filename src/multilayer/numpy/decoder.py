@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
-from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.blocks import with_caches
 from multilayer.numpy.layers import Activate, Affine
 from multilayer.numpy.network import Network, Pass
@@ -23,7 +22,6 @@ __all__ = ["Decoder", "Denoise", "ladder_value_and_gradients"]
 
 Array = npt.NDArray[Any]
 
-SIGMOID = ACTIVATIONS["sigmoid"]
 N_BENDS = 5
 """The parameters of each of a unit's two functions of u: see `Denoise`."""
 
@@ -70,14 +68,14 @@ class Denoise:
 
 
 def _bend(a: Array, u: Array) -> tuple[Array, Array]:
-    """Return a₁ s + a₄ u + a₅ and s = S(a₂ u + a₃)."""
-    s = SIGMOID.forward(a[1] * u + a[2])
+    """Return a₁ s + a₄ u + a₅ and s = S(a₂ u + a₃), with S(t) = ½ + ½ tanh(t/2)."""
+    s = 0.5 + 0.5 * np.tanh(0.5 * a[1] * u + 0.5 * a[2])
     return a[0] * s + a[3] * u + a[4], s
 
 
 def _bend_back(a: Array, u: Array, s: Array, d: Array, da: Array) -> Array:
     """Return du, and write the gradient with respect to a into `da`."""
-    ds = a[0] * SIGMOID.backward(d, u, s)  # of the logistic function's argument
+    ds = a[0] * d * s * (1 - s)  # of S's argument, as S' = S (1 − S)
     da[0] = np.einsum(COLUMNS, d, s)
     da[1] = np.einsum(COLUMNS, ds, u)
     da[2] = ds.sum(axis=0)
@@ -208,14 +206,12 @@ def ladder_value_and_gradients(
     )
     d, of_last = network.last.backward(dz + d_logits, passed.features)
     assert d is not None
-    gradients = [
-        a + b
-        for a, b in zip(
-            _back(parts, d, of_noisy), _back(clean_parts, np.zeros_like(d), of_clean), strict=True
-        )
-    ]
-    flat = [array.ravel() for array in (*gradients, *of_last)]
-    return value + cost, np.concatenate(flat), of_decoder, clean
+    of_theta = [*_back(parts, d, of_noisy), *of_last]
+    of_targets = _back(clean_parts, np.zeros_like(d), of_clean)
+    for array, more in zip(of_theta, of_targets, strict=False):  # none in the last layer
+        array += more
+    flat = np.concatenate([array.ravel() for array in of_theta])
+    return value + cost, flat, of_decoder, clean
 
 
 def _back(parts: list[tuple[Any, Any]], d: Any, before_activation: list[Array]) -> list[Array]:
