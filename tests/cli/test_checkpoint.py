@@ -45,13 +45,13 @@ def test_mistakes(tmp_path, capsys):
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--resume")
     assert str(caught.value) == (
-        "--resume of mlp train digits needs --checkpoint DIR, the folder to go on from"
+        "--resume of mlp train digits needs --checkpoint DIR, the folder to continue from"
     )
     run(capsys, *JOB, "--checkpoint", folder)
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--checkpoint", folder)
     assert str(caught.value) == (
-        f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
+        f"there is a checkpoint in {folder}: continue from it with --resume, or pass another "
         "--checkpoint"
     )
     with pytest.raises(InvalidArgumentError) as caught:

@@ -292,7 +292,7 @@ def test_a_recipe_is_for_its_optimizer():
     with pytest.raises(InvalidArgumentError) as caught:
         app(arguments, standalone_mode=False)
     assert str(caught.value) == (
-        "--optimizer of mlp train mnist must be adam beside --recipe record; got sgd"
+        "--optimizer of mlp train mnist must be adam with --recipe record; got sgd"
     )
 
 
@@ -335,7 +335,7 @@ def test_a_loss_beyond_all_reason_is_a_divergence(tmp_path):
     assert re.search(r"epoch 2/2: train loss \d\.\d{3}e\+\d\d\n", result.stderr)
     assert re.search(r"train │ +[\d.]+ │ +\d+\.\d\d % │", result.stdout)
     assert re.fullmatch(
-        r"mlp: the training diverged: its train loss is \S+, where the baseline has 2\.3026\. "
+        r"mlp: the training diverged: its train loss is \S+, but that of the baseline is 2\.3026\. "
         r"Try a smaller learning rate",
         result.stderr.splitlines()[-1],
     )
@@ -368,7 +368,7 @@ def test_the_wait_for_the_compiler_is_told(monkeypatch, capsys):
             for _ in range(2):
                 numba.njit(lambda: 0)()
 
-    note = "the first training compiles its passes, which takes a few seconds\n"
+    note = "the first training run on a machine compiles its code, which takes a few seconds\n"
     job = ["train", "digits", "--epochs", "1"]
     app(job, standalone_mode=False)  # which may compile
     capsys.readouterr()

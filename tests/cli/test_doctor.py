@@ -195,7 +195,7 @@ def test_data_that_is_not_there(folder):
     result = run(folder / "good.safetensors", "digit")
     assert isinstance(result.exception, InvalidDataError)
     expected = (
-        "DATA must be a file of a table, a folder or one of digits, mnist; there is no file digit"
+        "DATA must be a file with a table, a folder or one of digits, mnist; there is no file digit"
     )
     assert str(result.exception) == expected
 

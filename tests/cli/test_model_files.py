@@ -156,7 +156,7 @@ def test_the_model_is_not_overwritten(path):
     before = path.read_bytes()
     result = run("export", path, "--to", path)
     assert isinstance(result.exception, InvalidArgumentError)
-    assert "must be another file than MODEL" in str(result.exception)
+    assert "must be a different file from MODEL" in str(result.exception)
     assert path.read_bytes() == before
 
 

@@ -24,8 +24,8 @@ def test_a_port_that_is_taken_is_named():
         result = run("--port", str(port))
     assert result.returncode == 2
     assert result.stderr == (
-        "mlp: --port of mlp playground cannot be served on at 127.0.0.1: address already in use; "
-        f"name another one, or 0 for any; got {port}\n"
+        "mlp: --port of mlp playground cannot be used at 127.0.0.1: address already in use; "
+        f"choose another one, or 0 for any free port; got {port}\n"
     )
 
 
@@ -48,7 +48,7 @@ def test_a_lesson_is_part_of_the_address():
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         said = server.stderr.readline()
         server.terminate()
-    assert "/#lesson=xor (Ctrl-C ends it)" in said
+    assert "/#lesson=xor (Ctrl-C stops the server)" in said
 
 
 def test_a_wrong_lesson_is_told_which_there_are():

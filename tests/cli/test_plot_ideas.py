@@ -105,5 +105,5 @@ def test_a_window_needs_a_screen():
     caught = run("activations", "--show").exception
     assert isinstance(caught, InvalidArgumentError)
     assert str(caught) == (
-        "--show of mlp activations needs a screen; matplotlib has the backend 'agg' here"
+        "--show of mlp activations needs a screen; matplotlib's backend is 'agg' here"
     )

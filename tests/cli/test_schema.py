@@ -132,10 +132,10 @@ def test_an_option_wins_and_a_new_column_is_found(homes, schema, tmp_path):
                  "--categorical", "street", "--drop", "seen", *ONE)  # fmt: skip
     assert result.exit_code == 0, result.output
     lines = result.stderr.splitlines()
-    assert f"note: target is 'w', as an option says, and not 'price' of {schema}" in lines
-    says = "note: column 'street' is categorical, as an option says, and not numeric of"
+    assert f"note: target is 'w', set by an option, instead of 'price' in {schema}" in lines
+    says = "note: column 'street' is categorical, set by an option, instead of numeric in"
     assert f"{says} {schema}" in lines
-    assert f"note: not in {schema}, and found out: 'price', 'floor'" in lines
+    assert f"note: not in {schema}, so their kinds are detected: 'price', 'floor'" in lines
     kinds = {each["name"]: each["kind"] for each in json.loads(result.stdout)["columns"]}
     assert (kinds["street"], kinds["floor"]) == ("categorical", "numeric")
     assert "seen" not in kinds

@@ -154,8 +154,8 @@ def test_weights_and_columns_that_are_dropped(write, seen, tmp_path):
     result = run("train", "table", *write(KINDS, "parquet"), "--target", "kind", "--members", 3,
                  "--weight", "weight", "--drop", "leaf", "--save", tmp_path / "m.mlp")  # fmt: skip
     assert result.exit_code == 0, result.output
-    says = f"note: {tmp_path / '0.parquet'} and 1 more is too large for memory: a sample of 480 "
-    says += "rows shows its columns, and judges what is trained on all\n"
+    says = f"note: {tmp_path / '0.parquet'} and 1 more is too large for memory: training reads "
+    says += "all rows; columns and scores are shown for a sample of 480\n"
     assert result.stderr.startswith(says)
     weight = seen["trained"].weight
     expected = np.sort(KINDS["weight"])
@@ -174,7 +174,7 @@ def test_values_and_a_schema(write, seen, tmp_path):
     files, schema = write(own, sep=";"), tmp_path / "columns.toml"
     result = run("schema", *files, "--target", "score", "--out", schema)
     assert result.exit_code == 0, result.output
-    assert "is too large for memory: 600 of its 1,500 rows are looked at" in result.stderr
+    assert "is too large for memory: a sample of 600 of its 1,500 rows is used" in result.stderr
     result = run("train", "table", *files, "--schema", schema, "--members", 3, "--json", "--target",
                  "score", "--categorical", "district")  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -233,7 +233,7 @@ def test_ctrl_c_before_an_epoch_leaves_no_model(write, monkeypatch):
 def test_tune_searches_in_the_sample(write):
     result = run("tune", *write(KINDS), "--target", "kind", "--trials", 2, "--epochs", 1)
     assert result.exit_code == 0, result.output
-    assert "is too large for memory: 600 of its 1,500 rows are looked at" in result.stderr
+    assert "is too large for memory: a sample of 600 of its 1,500 rows is used" in result.stderr
     assert "on 5 folds of 480 rows" in result.stderr
 
 

@@ -247,7 +247,7 @@ def test_what_the_target_is(tmp_path, column, expected):
          "--batch-size of mlp train table must be"),
         (["--categorical", "no"], UnknownNameError, "--categorical of mlp train table must"),
         (["--drop", "height", "--drop", "leaf", "--drop", "id", "--drop", "district"],
-         InvalidDataError, "there are none beside 'kind'"),
+         InvalidDataError, "must have at least one input besides the target 'kind'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_in_the_words_of_the_command(trees, arguments, error, expected):
@@ -275,10 +275,10 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("y\na\nb\n", "must have inputs beside the target; there are none beside 'y'"),
-        ("x,y\n1,a\n2,a\n", "the target, must have two classes at least; all are 'a'"),
-        ("x,y\n" + "1,5\n" * 30, "the target, must have two classes at least; all are 5"),
-        ("x,y\n" + "1,5.5\n" * 30, "the target, must have several values; all are [5.5]"),
+        ("y\na\nb\n", "must have at least one input besides the target 'y'"),
+        ("x,y\n1,a\n2,a\n", "the target, must have at least two classes; all are 'a'"),
+        ("x,y\n" + "1,5\n" * 30, "the target, must have at least two classes; all are 5"),
+        ("x,y\n" + "1,5.5\n" * 30, "the target, must have different values; all are [5.5]"),
         ("x,y\n1,2024-01-05\n2,2024-01-06\n", "the target, must hold numbers or classes; it h"),
         (
             "x,y\n" + "".join(f"{i},name {i}\n" for i in range(90)),

@@ -122,7 +122,7 @@ def test_what_is_printed(trees):
         "leaf categorical",
         "3 embedded: 4 vectors",
         "kind: 2 classes",
-        "out of fold: each training row by the network that has not seen it",
+        "out of fold: each training row predicted by the network that has not seen it",
         "linear model: logistic regression",
         "2 networks of ",
         "; temperature ",
@@ -321,4 +321,4 @@ def test_each_row_without_a_group_is_a_group_of_its_own(tmp_path):
     table.assign(g=names).to_csv(tmp_path / "t.csv", index=False)
     assert "note: 1 of 120 rows has no 'g': it is a group of its own" in run(*job).stderr
     table.assign(g="").to_csv(tmp_path / "t.csv", index=False)
-    assert "must have two groups at least" in str(run(*job).exception)
+    assert "must have at least two groups" in str(run(*job).exception)

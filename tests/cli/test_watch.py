@@ -117,9 +117,7 @@ def test_a_training_is_watched_until_it_is_interrupted(tmp_path):
     ) as training:
         try:
             said = training.stderr.readline()
-            address = re.fullmatch(
-                r"The training can be watched at (http://\S+/follow.html)\n", said
-            )[1]
+            address = re.fullmatch(r"Watch the training run at (http://\S+/follow.html)\n", said)[1]
             found = ask_until(
                 address, lambda found: found["runs"] and found["runs"][0]["epoch"] > 2
             )
@@ -130,7 +128,7 @@ def test_a_training_is_watched_until_it_is_interrupted(tmp_path):
         finally:
             training.kill()
     assert training.returncode == 130
-    again = f"To look at the training again: mlp playground --follow runs/{name}"
+    again = f"To see the training run again: mlp playground --follow runs/{name}"
     assert rest.splitlines()[-1] == again
     assert lines_of(tmp_path / "runs" / name)[-1]["stopped_by"] == "interrupt"
     with pytest.raises(URLError):  # the server has ended too
@@ -146,7 +144,7 @@ def test_a_training_in_another_process_is_followed(tmp_path):
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
         try:
             said = server.stderr.readline()
-            address = re.match(r"The trainings in runs are at (http://\S+)", said)[1]
+            address = re.match(r"The training runs in runs are at (http://\S+)", said)[1]
             first = ask_until(address, lambda found: found["runs"])["runs"][0]
             assert (first["name"], first["has_ended"]) == ("a", False)
             ask_until(address, lambda found: found["runs"][0]["epoch"] > first["epoch"])

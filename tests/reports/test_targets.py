@@ -389,7 +389,7 @@ STREETS = [f"{i} {['Oak', 'Main', 'Elm', 'Pine', 'Hill'][i % 5]} Street" for i i
         (DAYS.strftime("%Y%m%d"), "it holds dates: --task regression takes them as numbers$"),
         (STREETS, "must have classes that repeat; it has 80 in 80 rows, such as '"),
         ([f"person {i}" for i in range(N)], "must have classes that repeat; it has 80 in 80"),
-        (["x"] * N, "the target, must have two classes at least; all are 'x'$"),
+        (["x"] * N, "the target, must have at least two classes; all are 'x'$"),
         ([None] * N, "has no column that can be learned from: 'y' .no entries.$"),
     ],
 )
@@ -471,8 +471,8 @@ def test_targets_of_other_sizes_are_learned(size):
 def test_constant_targets(written, train):
     """The command line refuses what teaches nothing; an estimator predicts the constant."""
     result = trained(train, written, [5.5] * N, fails=True)
-    assert "the target, must have several values; all are [5.5]" in str(result.exception)
+    assert "the target, must have different values; all are [5.5]" in str(result.exception)
     result = trained(train, written, [5] * N, fails=True)
-    assert "the target, must have two classes at least; all are 5" in str(result.exception)
+    assert "the target, must have at least two classes; all are 5" in str(result.exception)
     np.testing.assert_allclose(regressor().fit(X, np.full(N, 5.5)).predict(X), 5.5, atol=0.1)
     assert classifier().fit(X, ["a"] * N).predict(X).tolist() == ["a"] * N

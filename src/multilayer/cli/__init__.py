@@ -1,1 +1,1 @@
-"""The command ``mlp``: it translates between people and the package, and computes nothing."""
+"""The command ``mlp``: a thin layer over the package, which does all computation."""

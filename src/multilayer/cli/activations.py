@@ -33,7 +33,7 @@ def activations(
         "σ'(z)",
         "range",
         title="Activations",
-        caption="softmax, log_softmax: of a whole row; dz, da: gradients with respect to z, a",
+        caption="softmax, log_softmax: over a whole row; dz, da: gradients with respect to z, a",
     )
     for name, activation in ACTIVATIONS.items():
         table.add_row(name, activation.formula, activation.derivative_formula, activation.range)

@@ -1,4 +1,4 @@
-"""What was decided for each column of a table, to be shown."""
+"""Descriptions of a table's columns, for display: kind, examples, and encoding."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -19,28 +19,28 @@ __all__ = ["Described", "describe_columns", "print_columns"]
 
 N_EXAMPLES = 3
 N_LOOKED_AT = 1000
-"""Entries among which there should be so many different examples."""
+"""Number of entries from which the examples are taken."""
 LONGEST = 24
-"""Characters of an example."""
+"""Maximum number of characters shown of an example."""
 
 
 class Described(NamedTuple):
-    """A column, what it was taken for, and what becomes of it."""
+    """A column: its detected kind, some facts about its entries, and its encoding."""
 
     name: str
     kind: str
     way: str
-    """Its kind as `Columns.of` takes it, such as ``numeric: decimal comma``."""
+    """The kind in the form that `Columns.of` accepts, such as ``numeric: decimal comma``."""
     reads: str
-    """How its entries are written, if that is unusual."""
+    """How the entries are written, if that is unusual."""
     examples: tuple[str, ...]
     missing_share: float
     n_distinct: int
     becomes: str
-    """What becomes of it, such as ``embedded: 48 pieces``."""
+    """How the column is encoded, such as ``embedded: 48 pieces``."""
     n_inputs: int
     notes: tuple[str, ...]
-    """What is open to doubt."""
+    """Remarks on doubtful decisions."""
 
 
 def describe_columns(
@@ -51,14 +51,24 @@ def describe_columns(
     weight: Any = None,
     tallies: Mapping[str, Tally] | None = None,
 ) -> list[Described]:
-    """Return what `Columns.of` decides for each column of a table, from rows with a weight.
+    """Return what `Columns.of` decides for each column of a table.
 
-    Of a sample, `tallies` say what all rows hold.
+    Parameters
+    ----------
+    table : Table
+    kinds : mapping of str to str
+        The kinds of the columns that the user has set.
+    embedded : bool
+        Whether the network learns embeddings.
+    weight : array of shape (n_samples,), optional
+        The weights of the rows; rows with weight 0 are ignored.
+    tallies : mapping of str to Tally, optional
+        If the table is a sample, the statistics of all rows, by column.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError
-        As `Columns.of`.
+        As in `Columns.of`.
     """
     table = table.weighted(weight)
     with warnings.catch_warnings(record=True) as caught:
@@ -90,7 +100,7 @@ def _described(column: Column, entries: Entries, notes: Sequence[Note]) -> Descr
 
 
 def _examples(entries: Entries) -> tuple[tuple[str, ...], int]:
-    """Return some different entries, the first ones, and how many there are."""
+    """Return the first few distinct entries, and the number of distinct entries."""
     if not entries.is_usable:
         return (), 0
     codes, names = entries.categories()
@@ -101,7 +111,7 @@ def _examples(entries: Entries) -> tuple[tuple[str, ...], int]:
 
 
 def print_columns(columns: Sequence[Described], most: int | None = None) -> None:
-    """Print a table of columns; of many, only the first ones if there is a limit."""
+    """Print a table of columns, at most the first `most` of them."""
     console = Console(highlight=False)
     grid = Grid("column", "kind", "examples")
     for name in ("missing", "distinct"):

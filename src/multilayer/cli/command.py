@@ -1,4 +1,4 @@
-"""Command: a subcommand whose errors name its options."""
+"""The base class of the subcommands: errors name the options of the command line."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ SYNONYMS = {
     "rng": "seed",
     "format": "form",
 }
-"""Parameters of the package and the options that set them, where the names differ."""
+"""Parameters of the package, and the options that set them under another name."""
 
 
 class Command(TyperCommand):
-    """A subcommand whose errors name the option instead of the parameter behind it."""
+    """A subcommand whose errors name the option instead of the parameter that it sets."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand."""
@@ -31,5 +31,5 @@ class Command(TyperCommand):
 
 
 def _path(ctx: Any) -> str:
-    """Return the words after ``mlp`` that call a command."""
+    """Return the words after ``mlp`` that invoke a command."""
     return "" if ctx.parent is None else f"{_path(ctx.parent)} {ctx.info_name}"

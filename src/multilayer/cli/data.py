@@ -60,7 +60,7 @@ def data(
 
 
 def _in_characters(images: Any, labels: Any) -> str:
-    """Return images side by side; a character is twice as high as wide, so it covers two pixels."""
+    """Return images side by side; a character, twice as high as wide, covers two pixels."""
     n, height, width = images.shape
     pairs = images[:, : height // 2 * 2].reshape(n, -1, 2, width).mean(axis=2)
     shades = np.rint(pairs / 255 * (len(SHADES) - 1)).astype(int)

@@ -1,4 +1,4 @@
-"""Which rows of a table to train on, and which to test on."""
+"""The division of a table's rows into training and test rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,24 +19,24 @@ __all__ = ["Division"]
 Array = npt.NDArray[Any]
 
 LEAST_ROWS = 20
-"""Smallest number of training rows: a tenth of them, which must be two, decides when to stop."""
+"""Minimum number of training rows: a tenth of them decides when to stop, and must be two rows."""
 
 
 class Division(NamedTuple):
     """How to divide rows: at random, by group, or by time."""
 
     test: float
-    """The share of rows to test on."""
+    """The share of test rows, in (0, 1)."""
     seed: int
     group: str | None = None
-    """The column whose groups stay together."""
+    """The column of groups; rows of one group stay together."""
     time: str | None = None
-    """The column whose latest rows are for testing."""
+    """The column of times; the latest rows are test rows."""
     kinds: Mapping[str, str] = {}
-    """The kinds of columns set by the options."""
+    """The kinds of columns that options or a schema file set."""
 
     def check(self, names: Sequence[str], target: str, drop: Sequence[str]) -> str | None:
-        """Return the name of the column that is no input, if there is one; or raise."""
+        """Check the settings; return the group column, which is not an input, or None."""
         checks.real(self.test, "test", "mlp", "(0, 1)")
         for option, name in (("group", self.group), ("time", self.time)):
             if name is not None and Names(option, names).check(name) == target:
@@ -48,12 +48,12 @@ class Division(NamedTuple):
         return self.group
 
     def of(self, table: Table, y: Array, task: str) -> tuple[Array, Array]:
-        """Return the training and the test rows.
+        """Return the indices of the training rows and of the test rows.
 
         Raises
         ------
         InvalidDataError, InvalidArgumentError
-            If there are too few, or the columns do not divide them.
+            If there are too few rows, groups or times to divide.
         """
         if self.group is not None:
             train, held_out = self._by_group(table)
@@ -77,26 +77,30 @@ class Division(NamedTuple):
             raise InvalidDataError(rule, table.name)
         if len(np.unique(y[train])) < 2:
             raise InvalidDataError(
-                f"must leave two targets to train on; all are {y[train[0]]}", table.name
+                f"must leave two different targets to train on; all are {y[train[0]]}",
+                table.name,
             )
         return train, held_out
 
     def tested(self, table: Table, places: Any, held_out: Array) -> Callable[[Table, Array], Array]:
-        """Return what says of any rows whether they are to be tested on, like these of a sample.
+        """Return a function that finds the test rows in any part of the table.
+
+        It extends the division of a sample: its arguments are a part of the table and the row
+        numbers of that part in the whole, and it returns an array of bool.
 
         Parameters
         ----------
         table : Table
             The sample.
         places : array of int
-            The places of its rows.
+            The row numbers of the sample in the whole table.
         held_out : array of int
-            The rows of it that are tested on.
+            The test rows of the sample, as indices into the sample.
         """
         if self.group is not None:
             has_group = table[self.group].categories()[0][held_out] >= 0
             names = np.unique(self.groups(table)[held_out[has_group]])
-            alone = np.sort(places[held_out[~has_group]])  # whose groups have no names
+            alone = np.sort(places[held_out[~has_group]])  # rows without a group
             return lambda part, own: np.isin(self.groups(part), names) | np.isin(own, alone)
         if self.time is not None:
             times = self._time_reader(table)
@@ -106,9 +110,9 @@ class Division(NamedTuple):
         return lambda _, own: np.isin(own, chosen)
 
     def groups(self, table: Table) -> Array:
-        """Return the group of each row; each row without one is a group of its own."""
+        """Return the group of each row; a row without one is a separate group."""
         assert self.group is not None
-        codes, names = table[self.group].categories()  # the same for 7 and 7.0
+        codes, names = table[self.group].categories()  # 7 and 7.0 are one group
         without = np.flatnonzero(codes < 0)
         codes = codes.copy()
         codes[without] = len(names) + np.arange(len(without))
@@ -133,7 +137,7 @@ class Division(NamedTuple):
         _, codes = np.unique(self.groups(table), return_inverse=True)
         sizes, n_present = np.bincount(codes), table[self.group].n_present
         if len(sizes) < 2 or not n_present:
-            raise InvalidArgumentError("must have two groups at least", "group", got=self.group)
+            raise InvalidArgumentError("must have at least two groups", "group", got=self.group)
         if n := len(codes) - n_present:
             own = "each is" if n > 1 else "it is"
             note(f"{n_of_rows(n, len(codes))} no {self.group!r}: {own} a group of its own")
@@ -148,18 +152,18 @@ class Division(NamedTuple):
         times = self._time_reader(table)(table)
         known = np.unique(times[~np.isnan(times)], return_counts=True)
         if len(known[0]) < 2:
-            raise InvalidArgumentError("must have two times at least", "time", got=self.time)
+            raise InvalidArgumentError("must have at least two times", "time", got=self.time)
         n_before = np.append(0, np.cumsum(known[1])[:-1])
         start = np.searchsorted(n_before, (1 - self.test) * known[1].sum(), side="right") - 1
         is_held_out = times >= known[0][max(start, 1)]
         return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
     def _time_reader(self, table: Table) -> Callable[[Table], Array]:
-        """Return what reads the time of each row as a number."""
+        """Return a function that reads the time of each row as a number."""
         assert self.time is not None
         own = {name: kind for name, kind in self.kinds.items() if name == self.time}
         try:
-            with notes(TableWarning):  # the model says what is open to doubt
+            with notes(TableWarning):  # the model reports doubtful entries itself
                 (column,) = Columns.of(table.select([self.time]), own).columns
         except InvalidDataError as error:
             error.add_note(f"pass --numeric {self.time}, or --date {self.time} with --day-first")

@@ -1,4 +1,4 @@
-"""``mlp doctor``: find out what is wrong with a model, from its file and its data."""
+"""``mlp doctor``: find out what is wrong with a model, given its file and its data."""
 
 from typing import Annotated
 
@@ -30,11 +30,11 @@ def doctor(
     member: OneMember = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Report what is wrong with a model, with the evidence and what to change.
+    """Report what is wrong with a model, with evidence and advice.
 
-    DATA is the data it was trained on.
-    The exit code is 0 if nothing is wrong (there may be warnings), 1 if something is, and 2 for an
-    invalid argument.
+    DATA is the data that the model was trained on.
+    The exit code is 0 if nothing is wrong (there may be warnings), 1 if something is wrong, and 2
+    for an invalid argument.
     """
     found = load_model(model) if member is None else load_member(model, member)
     given = read_samples(

@@ -1,4 +1,4 @@
-"""``mlp evaluate``: whether to trust a model, by new rows with their targets."""
+"""``mlp evaluate``: judge a model on new rows with known targets."""
 
 import json
 from typing import Annotated, Any
@@ -21,13 +21,13 @@ Group = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Rows of one group, such as a patient, belong together: intervals and folds take "
-        "whole groups.",
+        help="The column of groups, such as patients, whose rows belong together: intervals and "
+        "folds take whole groups.",
     ),
 ]
 By = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Compare groups of rows by this column alone."),
+    typer.Option(metavar="COLUMN", help="Compare groups of rows by this column only."),
 ]
 
 
@@ -42,11 +42,11 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed for resamples and folds.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Judge a model by rows that it was not trained on, with their targets.
+    """Judge a model on rows that it was not trained on, with their targets.
 
-    Metrics come with 95 % intervals, beside those of a linear model and of a baseline, which are
-    fitted to these rows by 5-fold cross-validation. Then follow the calibration, and the groups of
-    rows that are predicted worse than the others.
+    Metrics come with 95 % intervals, next to those of a linear model and of a baseline, both fitted
+    to these rows in 5-fold cross-validation. The calibration follows, and the groups of rows that
+    are predicted worse than the others.
     """
     tables.check_seed(seed)
     found = load_model(model)

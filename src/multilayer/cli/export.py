@@ -25,7 +25,7 @@ def export(
     """
     to = path.with_suffix(".onnx") if to is None else to
     if to.resolve() == path.resolve():
-        raise InvalidArgumentError("must be another file than MODEL", "to", got=to)
+        raise InvalidArgumentError("must be a different file from MODEL", "to", got=to)
     options.check_file(to, "to")
     model = load_model(path)
     difference = export_onnx(to, model)

@@ -23,7 +23,7 @@ N_SAMPLES = 6
 WIDTH = 4
 N_OUTPUTS = 3
 MARGIN = 1e-2
-"""Distance from kinks, larger than any finite difference."""
+"""Minimum distance from kinks, larger than the step of any finite difference."""
 
 
 def gradcheck(
@@ -31,9 +31,7 @@ def gradcheck(
         list[str] | None, typer.Option(help="Only this activation; may be repeated.")
     ] = None,
     loss: Annotated[list[str] | None, typer.Option(help="Only this loss; may be repeated.")] = None,
-    tolerance: Annotated[
-        float, typer.Option(help="The largest relative error that passes.")
-    ] = 1e-6,
+    tolerance: Annotated[float, typer.Option(help="The largest relative error allowed.")] = 1e-6,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed for networks, samples, masks and noise.")
     ] = 0,
@@ -41,10 +39,10 @@ def gradcheck(
 ) -> None:
     """Check every hand-derived gradient against central differences, in float64.
 
-    For each activation and loss, the network has two hidden layers of 4 units: plain, with dropout
-    or noise, with batch or layer normalisation, or with residual blocks. It is checked with each
-    output that fits the loss, with and without sample weights and penalties. The table shows the
-    largest relative errors.
+    Each activation and loss is checked in networks with two hidden layers of 4 units: plain, with
+    dropout or noise, with batch or layer normalisation, or with residual blocks; with each output
+    that fits the loss; with and without sample weights and penalties. The table shows the largest
+    relative errors.
     """
     tolerance = checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
     grid = check_all(activation, loss, partial(_errors, seed=seed), "checking")
@@ -65,7 +63,7 @@ def gradcheck(
 
 
 def _cases(loss_name: str, loss: Loss) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
-    """Yield a loss, an output that fits it, and the settings of a network."""
+    """Yield triples: a loss, an output that fits it, and the settings of a network."""
     for settings in VARIANTS.values():
         yield loss, loss.outputs[0], settings
     for output in loss.outputs[1:]:
@@ -75,7 +73,7 @@ def _cases(loss_name: str, loss: Loss) -> Iterator[tuple[Loss, str, dict[str, An
 
 
 def _errors(activation: str, loss_name: str, loss: Loss, *, seed: int) -> list[float]:
-    """Return the largest relative error in each network."""
+    """Return the largest relative error of each check."""
     rng = np.random.default_rng(seed)
     errors = []
     for chosen, output, settings in _cases(loss_name, loss):

@@ -1,4 +1,4 @@
-"""A check of every activation with every loss: its networks, its progress, and its table."""
+"""Checks of every activation with every loss: the networks, the progress, and the table."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -23,22 +23,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 class Grid(NamedTuple):
-    """The largest number that a check has found for each activation with each loss."""
+    """The largest deviation that a check has found for each activation with each loss."""
 
     activations: list[str]
     losses: list[str]
     found: Mapping[str, dict[str, float]]
-    """By activation and loss."""
+    """The deviations, by activation and loss."""
     n_networks: int
-    """How many were checked."""
+    """Number of networks that were checked."""
 
     @property
     def largest(self) -> float:
-        """The largest number of all; NaN if there is one."""
+        """The largest of all; NaN if any of them is NaN."""
         return float(np.max([list(row.values()) for row in self.found.values()]))
 
     def print(self, title: str, tolerance: float) -> None:
-        """Print the numbers as a table, in red where one is above the tolerance."""
+        """Print the deviations as a table, with those above the tolerance in red."""
         table = Table(title=title, box=None, collapse_padding=True, pad_edge=False)
         table.add_column("", no_wrap=True)
         for name in self.losses:
@@ -64,16 +64,16 @@ def check_all(
     Parameters
     ----------
     activations, losses : iterable of str or None
-        Names; by default all there are.
+        Names; by default all of them.
     check : function of (activation, loss's name, loss)
-        Returns a number for each network that it checked.
+        Returns the deviation of each network that it checked.
     verb : str
-        What it does, to show progress.
+        What the check does, for the progress bar: ``checking``.
 
     Raises
     ------
     UnknownNameError
-        For an unknown name.
+        If a name is unknown.
     """
     rows = [ACTIVATIONS.names.check(name) for name in activations or ACTIVATIONS]
     columns = [LOSSES.names.check(name) for name in losses or LOSSES]

@@ -1,4 +1,4 @@
-"""The entry point of the command: its subcommands, and how errors are shown."""
+"""The entry point of the command: its subcommands, and how it reports errors."""
 
 import io
 import sys
@@ -78,7 +78,7 @@ def run() -> None:
 
     A user's mistake prints one line on standard error, never a traceback.
     """
-    for stream in (sys.stdout, sys.stderr):  # formulas, in a terminal that may know ASCII only
+    for stream in (sys.stdout, sys.stderr):  # formulas are printed, perhaps on an ASCII terminal
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -98,7 +98,7 @@ def run() -> None:
 
 def _in_plain_words(error: OSError) -> str:
     """Return which file could not be read or written, and why, without the error number."""
-    if error.strerror is None:  # raised by this package, with its own message
+    if error.strerror is None:  # raised by this package, with a message for users
         return str(error)
     file = "a file" if error.filename is None else error.filename
     return f"cannot read or write {file}: {error.strerror.lower()}"

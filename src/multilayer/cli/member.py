@@ -1,4 +1,4 @@
-"""One network of a model file, for commands that look into a network."""
+"""Selection of one network in a model file, for commands that show a single network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ Member = Annotated[
 
 
 def load_member(path: Path, member: int | None) -> Model:
-    """Return the model in a file; of an ensemble, that of one member.
+    """Return the model in a file; if it is an ensemble, one member as a model.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def load_member(path: Path, member: int | None) -> Model:
     model = load_model(path)
     n = len(model.members)
     if member is None and n > 1:
-        note(f"this is network 0 of an ensemble of {n}; --member names another one")
+        note(f"this is network 0 of an ensemble of {n}; choose another one with --member")
     if not 0 <= (member or 0) < n:
         raise InvalidArgumentError(f"must be from 0 to {n - 1}", "member", got=member)
     return model.members[member or 0]

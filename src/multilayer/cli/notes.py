@@ -1,4 +1,4 @@
-"""A command's warnings, printed as notes."""
+"""Notes on standard error: remarks of a command, and warnings of the package."""
 
 import shlex
 import warnings
@@ -19,22 +19,22 @@ HINTS = {
     "date: day first": "--day-first",
     "date: month first": "--month-first",
 }
-"""The option that does for a file what a column's kind does in Python."""
+"""The option of the command that corresponds to a column's kind in Python."""
 
 
 def note(text: str) -> None:
-    """Print a line on standard error."""
+    """Print a note on standard error."""
     Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def n_of_rows(n: int, n_rows: int) -> str:
-    """Return how many rows have something, as the beginning of a sentence: ``1 of 20 rows has``."""
+    """Return the beginning of a sentence on some rows: ``1 of 20 rows has``."""
     return f"{n:,} of {n_rows:,} rows {'has' if n == 1 else 'have'}"
 
 
 @contextmanager
 def noting() -> Iterator[list[Note]]:
-    """Print notes on columns, one per line, before any error."""
+    """Yield a list, and print the notes that were added to it, even if an error was raised."""
     said: list[Note] = []
     try:
         yield said
@@ -45,12 +45,12 @@ def noting() -> Iterator[list[Note]]:
 
 @contextmanager
 def notes(*silent: type[Warning]) -> Iterator[None]:
-    """Print warnings, except of these kinds, one per line, in terms of the command's options."""
+    """Print warnings as notes that name options; ignore warnings of the `silent` kinds."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
-    finally:  # before any error, which they may explain
+    finally:  # printed before any error, since they may explain it
         heard = [w for w in caught if not issubclass(w.category, (DeprecationWarning, *silent))]
         lines = [line for warning in heard for line in _lines(warning.message)]
         for line in dict.fromkeys(lines):
@@ -58,15 +58,15 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
 
 
 class BlockNotes:
-    """Prints notes and warnings on a table that comes in blocks, as a context.
+    """A context manager that prints notes and warnings on a table that is read in blocks.
 
-    Those on a column are printed for the first block that has any; at the end, one line says which
-    columns had more.
+    Notes on a column are printed for the first block that has any; at the end, one line names the
+    columns with further notes.
 
     Attributes
     ----------
     said : list of Note
-        Notes that are printed next time, besides warnings.
+        Notes that the next call of `tell` prints, besides warnings.
     """
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class BlockNotes:
         self._lines: set[str] = set()
         self._catching = warnings.catch_warnings(record=True)
         caught = self._catching.__enter__()
-        assert caught is not None  # it records
+        assert caught is not None  # because record=True
         self._caught = caught
         warnings.simplefilter("always")
         return self
@@ -89,7 +89,7 @@ class BlockNotes:
             note(f"later rows have more such entries in {names}")
 
     def tell(self) -> None:
-        """Print what is new since the last block."""
+        """Print the notes and warnings that are new since the last call."""
         messages = [each.message for each in self._caught]
         self._caught.clear()
         found = [each for m in messages if isinstance(m, TableWarning) for each in m.notes]
@@ -120,12 +120,12 @@ def _lines(message: Warning | str) -> list[str]:
 
 
 def line_of(said: Note) -> str:
-    """Return a note on a column, with the option that changes the decision."""
+    """Return a note on a column as a line, with the option that changes the decision."""
     return f"column {said.column!r} {says_of(said)}"
 
 
 def says_of(said: Note) -> str:
-    """Return what follows the column's name in a note on it."""
+    """Return the text of a note on a column without the column's name."""
     if said.marks:
         return f"{said.says}, pass {' '.join(f'--na {shlex.quote(mark)}' for mark in said.marks)}"
     hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")

@@ -1,4 +1,4 @@
-"""The options that commands share, and functions that parse them."""
+"""Options that commands share, and functions that parse them."""
 
 import json
 import os
@@ -79,13 +79,14 @@ Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden u
 Noise = Annotated[
     str,
     typer.Option(
-        help="Standard deviation of what training adds to the inputs and before each activation; "
-        "or one for the inputs and one per hidden layer: 0.3,0,0."
+        help="Standard deviation of the noise that training adds to the inputs and before each "
+        "activation; or one number for the inputs and one per hidden layer: 0.3,0,0."
     ),
 ]
 Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")]
 LearningRate = Annotated[
-    float | None, typer.Option(help="By default the optimizer's own; 3e-3 for adam on digits.")
+    float | None,
+    typer.Option(help="By default that of the optimizer; 3e-3 for adam on digits."),
 ]
 Schedule = Annotated[
     str | None, typer.Option(help=f"One of {', '.join(SCHEDULES)}; cosine by default.")
@@ -98,21 +99,21 @@ BatchSize = Annotated[
 L2 = Annotated[float, typer.Option(help="Penalty λ/2 ‖W‖² on the weights.")]
 MaxNorm = Annotated[
     float | None,
-    typer.Option(help="Keep the norm of each unit's incoming weights within this; 3 is usual."),
+    typer.Option(help="Maximum norm of each unit's incoming weights; 3 is usual."),
 ]
 Ema = Annotated[
     float | None,
     typer.Option(
-        help="Average the weights over the steps with this decay, such as 0.999; the average is "
-        "what is validated and saved."
+        help="Keep an exponential moving average of the weights with this decay, such as 0.999; "
+        "the average is validated and saved."
     ),
 ]
 Adversary = Annotated[
     str | None,
     typer.Option(
-        help="Train on images that are moved, too: fgsm:0.1, each pixel by at most 0.1; or "
-        "virtual:2.1, all of them together, as a length. Pixels go from 0 to 1. A further number "
-        "is the weight, one more the steps: virtual:2.1:2:1."
+        help="Train on perturbed images, too: fgsm:0.1 changes each pixel by at most 0.1; "
+        "virtual:2.1 changes the image by this Euclidean length. Pixels are between 0 and 1. A "
+        "second number is the weight, a third the number of steps: virtual:2.1:2:1."
     ),
 ]
 Ladder = Annotated[
@@ -126,8 +127,7 @@ Ladder = Annotated[
 Recipe = Annotated[
     str | None,
     typer.Option(
-        help=f"Settings that belong together, for the options that are not given: "
-        f"{', '.join(RECIPES)}."
+        help=f"A set of settings for the options that are not given: {', '.join(RECIPES)}."
     ),
 ]
 EarlyStopping = Annotated[
@@ -135,7 +135,7 @@ EarlyStopping = Annotated[
     typer.Option(
         "--early-stopping",
         help=f"Hold out {VALIDATION_SHARE:.0%} of the training images, stop when their loss has "
-        f"not fallen for {PATIENCE} epochs, and keep the best weights.",
+        f"not decreased for {PATIENCE} epochs, and keep the best weights.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed for weights, sample order, masks and noise.")]
@@ -145,15 +145,15 @@ TableFile = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE",
-        help="A CSV, Parquet, Arrow or JSON lines file, compressed or not; several with the same "
-        "columns; a folder of them; a pattern such as 'data/*.csv'; or - for standard input.",
+        help="A CSV, Parquet, Arrow or JSON lines file, compressed or not; several files with the "
+        "same columns; a folder of files; a pattern such as 'data/*.csv'; or - for standard input.",
     ),
 ]
 BadRows = Annotated[
     str | None,
     typer.Option(
-        help="skip or fail: what to do if rows have too many cells, or no target. By default fail "
-        f"if more than {MOST_BAD_ROWS:.0%} have."
+        help="What to do about rows with too many cells or no target: skip or fail. By default, "
+        f"skip them, but fail if they are more than {MOST_BAD_ROWS:.0%} of all rows."
     ),
 ]
 Separator = Annotated[
@@ -164,7 +164,10 @@ Encoding = Annotated[
     str | None, typer.Option(help="Encoding of a CSV file: utf-8, cp1252, …; detected by default.")
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(help="Folder with the files; else $MULTILAYER_DATA, cache, download.")
+    Path | None,
+    typer.Option(
+        help="Folder with the files; by default $MULTILAYER_DATA, the cache, or a download."
+    ),
 ]
 NTrain = Annotated[int, typer.Option(help="Number of training images to use.")]
 NTest = Annotated[int, typer.Option(help="Number of test images to use.")]
@@ -182,15 +185,15 @@ Record = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Record the training in this folder: mlp playground --follow DIR shows it, live or "
-        "later.",
+        help="Record the training run in this folder; mlp playground --follow DIR shows it, live "
+        "or later.",
     ),
 ]
 Watch = Annotated[
     bool,
     typer.Option(
         "--watch",
-        help="Record the training, in a folder of its own in runs/ if --record names none, and "
+        help="Record the training run, in a new folder in runs/ unless --record names one, and "
         "show it live in the browser.",
     ),
 ]
@@ -224,9 +227,9 @@ def read_noise(text: str) -> float | tuple[float, ...]:
 
 
 def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
-    """Read ``virtual:2.1``, ``virtual:2.1:2`` or ``virtual:2.1:2:1``; ε is in pixels of this size.
+    """Read ``virtual:2.1``, ``virtual:2.1:2`` or ``virtual:2.1:2:1``.
 
-    `pixel` is how much an input changes from a black pixel to a white one.
+    ε is multiplied by `pixel`, the difference between the inputs of a white and a black pixel.
     """
     if text is None:
         return None
@@ -238,7 +241,7 @@ def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
         if not values or len(numbers) > len(names):
             raise KeyError
     except (KeyError, json.JSONDecodeError):
-        rule = "must be fgsm:ε or virtual:ε, such as virtual:2.1, with a weight and steps if wanted"
+        rule = "must be fgsm:ε or virtual:ε, such as virtual:2.1, with an optional :weight:steps"
         raise InvalidArgumentError(rule, "adversary", got=repr(text)) from None
     with checks.in_terms_of("mlp", dict.fromkeys(names, "adversary")):
         found = kind(**values)
@@ -268,7 +271,7 @@ def read_optimizer(name: str, learning_rate: float | None) -> Any:
     cls: Any = OPTIMIZERS[name]
     if not cls.takes_steps:
         if learning_rate is not None:
-            rule = f"cannot be combined with --optimizer {name}, which has none"
+            rule = f"cannot be combined with --optimizer {name}, which has no learning rate"
             raise InvalidArgumentError(rule, "learning_rate")
         return cls()
     rate: dict[str, float] = {} if learning_rate is None else {"learning_rate": learning_rate}
@@ -279,12 +282,12 @@ def check_engine(engine: str, device: str) -> None:
     """Raise if the engine is unknown or does not have the device."""
     ENGINES.check(engine)
     if engine == "numpy" and device not in ("auto", "cpu"):
-        rule = "needs --engine torch, for the engine numpy computes on the CPU"
+        rule = "needs --engine torch, since the engine numpy computes on the CPU"
         raise InvalidArgumentError(rule, "device", got=device)
 
 
 def check_file(path: Path | None, parameter: str, sources: Iterable[Path | None] = ()) -> None:
-    """Raise before the work, not after it, if its result cannot be written, or is one of its files.
+    """Raise, before any work is done, if its result cannot be written or would replace an input.
 
     Parameters
     ----------
@@ -293,7 +296,7 @@ def check_file(path: Path | None, parameter: str, sources: Iterable[Path | None]
     parameter : str
         The option that names it.
     sources : iterable of path or None
-        The files that are read, where they are given: a model, tables, a schema.
+        The files that are read, such as a model, tables or a schema; None if not given.
     """
     if path is None:
         return
@@ -312,7 +315,7 @@ def check_file(path: Path | None, parameter: str, sources: Iterable[Path | None]
 
 
 def _is_read(path: Path, source: Path) -> bool:
-    """Return whether a file is read, or would be by the next command, with a source of a table."""
+    """Return whether this source contains the file, or would once the file exists."""
     if str(source) == "-":
         try:
             return path.exists() and os.path.samestat(os.fstat(sys.stdin.fileno()), path.stat())
@@ -326,11 +329,11 @@ def _is_read(path: Path, source: Path) -> bool:
 
 
 def check_checkpoint(folder: Path | None, resume: bool) -> None:
-    """Raise if it is not clear whether to continue from a checkpoint, before reading the data."""
+    """Raise, before the data is read, if it is unclear whether to continue from a checkpoint."""
     if folder is None and resume:
-        raise InvalidArgumentError("needs --checkpoint DIR, the folder to go on from", "resume")
+        raise InvalidArgumentError("needs --checkpoint DIR, the folder to continue from", "resume")
     if folder is not None and not resume and training.Checkpoint(folder).path.exists():
         raise InvalidArgumentError(
-            f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
+            f"there is a checkpoint in {folder}: continue from it with --resume, or pass another "
             "--checkpoint"
         )

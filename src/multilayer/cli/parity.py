@@ -25,14 +25,14 @@ def parity(
         list[str] | None, typer.Option(help="Only this optimizer; may be repeated.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimizer steps for each pair of networks.")] = 5,
-    tolerance: Annotated[float, typer.Option(help="The largest difference that passes.")] = 1e-10,
+    tolerance: Annotated[float, typer.Option(help="The largest difference allowed.")] = 1e-10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Run the same networks through both engines, in float64, and compare all they compute.
+    """Run the same networks in both engines, in float64, and compare the results.
 
     The networks cover every activation, loss and optimizer, with dropout or noise (the same in
-    both), batch or layer normalisation, or residual blocks. Outputs, loss, every gradient, and the
-    weights after some steps are compared. The table shows the largest differences.
+    both), batch or layer normalisation, or residual blocks. The outputs, the loss, every gradient,
+    and the weights after some steps are compared. The table shows the largest differences.
     """
     checks.integer(steps, "steps", "mlp")
     checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
@@ -71,9 +71,9 @@ def _cases(
 ) -> Iterator[tuple[Architecture, Any, Any]]:
     """Yield networks with a batch of samples and targets."""
     for name, settings in VARIANTS.items():
-        # Batch normalisation removes any constant added before it. After identities, the gradient
-        # of an earlier layer's β is therefore zero up to rounding, which an optimizer's sign or
-        # root would amplify. With one hidden layer there is no earlier one.
+        # Batch normalisation removes any constant added before it. If the activation is the
+        # identity, the gradient of an earlier layer's β is therefore zero up to rounding errors,
+        # which an optimizer that takes its sign or root would amplify. One layer avoids that.
         depth = 1 if name == "batch norm" and activation == "identity" else 2
         architecture = Architecture(
             3, (4,) * depth, 3, activation=activation, output=loss.outputs[0], **settings

@@ -1,4 +1,4 @@
-"""What a model for a table is compared with, trained on the same rows and tested on the same."""
+"""Other models to compare a table's model with, trained and tested on the same rows."""
 
 import warnings
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ LABELS = {
     "baseline": "baseline",
 }
 MOST_PRODUCTS = 10**9
-"""A linear model takes this many products in an iteration at most, which is a minute in all."""
+"""Maximum number of products per iteration of a linear model, which takes about a minute in all."""
 MOST_CODES = 255
-"""Up to so many categories are categories for scikit-learn's trees."""
+"""Maximum number of categories in a column that scikit-learn's trees treat as categorical."""
 
 
 def predicted_by(estimator: Any, X: Any) -> Any:
-    """Return probabilities and classes, or values."""
+    """Return the predictions: probabilities with the classes, or values."""
     if hasattr(estimator, "classes_"):
         return estimator.predict_proba(X), estimator.classes_
     return estimator.predict(X)
 
 
 def baseline(rows: Rows) -> Any:
-    """Return the best prediction for the test rows that ignores their inputs."""
+    """Return the predictions of the best constant: class frequencies, or the mean."""
     n = len(rows.y_test)
     if rows.task == "regression":
         return np.full(n, np.average(rows.y_train, weights=rows.weight_train))
@@ -47,11 +47,11 @@ def baseline(rows: Rows) -> Any:
 
 
 def peers(rows: Rows, kinds: dict[str, str], *, trees: bool) -> Iterator[Any]:
-    """Yield name and predictions of a linear model and, if wanted, of boosted trees.
+    """Yield the name and the predictions of a linear model and, optionally, of boosted trees.
 
-    One that fails is left out, with a note.
+    A model that fails is left out, with a note.
     """
-    with notes(TableWarning):  # the model of the command has said it
+    with notes(TableWarning):  # printed for the command's own model already
         columns = Columns.of(rows.X_train.weighted(rows.weight_train), kinds)
     for name, fit in (("linear", _linear), ("hist_gradient_boosting", _boosted)):
         if name != "linear" and not trees:
@@ -95,7 +95,7 @@ def _boosted(rows: Rows, columns: Columns) -> Any:
 
 
 def _for_trees(X: Table, columns: Columns) -> tuple[Array, Array]:
-    """Return numbers with NaN, codes of categories, and inputs of dates; and which are codes."""
+    """Return inputs for trees and which are categorical: NaN stays, categories become codes."""
     table, parts, are_codes = columns.read(X), [], []
     for column in columns.columns:
         if not column.input_names:

@@ -1,4 +1,4 @@
-"""``mlp playground``: a page on which a network learns before one's eyes."""
+"""``mlp playground``: a page that shows a network while it learns."""
 
 import threading
 import webbrowser
@@ -18,21 +18,25 @@ __all__ = ["playground"]
 PORT = 8765
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-Port = Annotated[int, typer.Option(help="The port to serve on; 0 for any that is free.")]
+Port = Annotated[int, typer.Option(help="The port to serve on; 0 for any free port.")]
 Host = Annotated[
-    str, typer.Option(help="The address to bind to. With another one, others can use it too.")
+    str,
+    typer.Option(
+        help="The address to bind to. The default serves this machine only; with another address, "
+        "others may be able to use the page."
+    ),
 ]
 Lesson = Annotated[
     str | None,
-    typer.Option(help="Open the page at this lesson, such as xor; a wrong name shows all."),
+    typer.Option(help="Open the page at this lesson, such as xor; a wrong name lists all lessons."),
 ]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")]
 Follow = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Show the trainings that are recorded in this folder, and in those within: see "
-        "--record of mlp train.",
+        help="Show the training runs recorded in this folder and its subfolders: see --record of "
+        "mlp train.",
     ),
 ]
 
@@ -44,9 +48,9 @@ def playground(
     follow: Follow = None,
     open_page: Open = True,
 ) -> None:
-    """Open a page on which a network learns before your eyes, on your own data.
+    """Open a page on which you can watch a network learn, on your own data.
 
-    It trains with this package, on this machine, until Ctrl-C ends it.
+    The network trains on this machine, with this package. Ctrl-C stops the server.
     """
     if follow is not None and lesson is not None:
         raise InvalidArgumentError("cannot be combined with --follow", "lesson")
@@ -57,11 +61,11 @@ def playground(
     place = "" if lesson is None else f"#lesson={LESSONS.check(lesson)}"
     with bound(host, port) as listening:
         address = address_of(host, listening) + (place if follow is None else "follow.html")
-        shown = "playground is" if follow is None else f"trainings in {follow} are"
-        console.print(f"The {shown} at {address} (Ctrl-C ends it)", soft_wrap=True)
+        shown = "playground is" if follow is None else f"training runs in {follow} are"
+        console.print(f"The {shown} at {address} (Ctrl-C stops the server)", soft_wrap=True)
         if host not in LOOPBACK:
-            note = "Whoever can reach this address can use it: bind to 127.0.0.1 to prevent that."
+            note = "Anyone who can reach this address can use it; --host 127.0.0.1 prevents that."
             console.print(note, soft_wrap=True)
-        if open_page:  # it waits for the server, which listens already
+        if open_page:  # the socket listens already, so the browser waits for the server to start
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         server.run(sockets=[listening])

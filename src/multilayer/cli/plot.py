@@ -8,7 +8,7 @@ from multilayer.cli.command import Command
 __all__ = ["app"]
 
 app = typer.Typer(help="Draw a picture to a file or in a window.")
-# Pictures of ideas: they need no model, or train one.
+# Pictures of ideas: they need no model file, and train networks if necessary.
 app.command("activations", cls=Command)(plot_ideas.activations)
 app.command("hyperplane", cls=Command)(plot_ideas.hyperplane)
 app.command("boundaries", cls=Command)(plot_ideas.boundaries)

@@ -1,4 +1,4 @@
-"""``mlp plot activations, boundaries, …``: pictures of ideas, which train their own networks."""
+"""``mlp plot activations, boundaries, …``: pictures of ideas, which need no model file."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -97,7 +97,7 @@ def boundaries(
 def _command(
     data: str, hidden: str, text: str, picture: Callable[[MLP, Array, Array], Any]
 ) -> Callable[..., None]:
-    """Return the command that trains a network and draws it; data and widths are its defaults."""
+    """Return a command that trains a network and draws it, with these defaults for its options."""
 
     def command(
         data: Data = data,
@@ -173,7 +173,7 @@ def relu(
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Measure activations, and draw their gradients by depth, their zeros and their time."""
+    """Draw measurements of activations: gradients by depth, shares of zeros, and times."""
     plot_output.begin(save, show)
     chosen = names or ["sigmoid", "tanh", "relu"]
     measured = measure_activations(chosen, depth=depth, width=width, rng=_generator(seed))
@@ -205,7 +205,7 @@ def _pair(text: str, option: str) -> list[float]:
 
 
 def _numbers(text: str, kind: type[T]) -> list[T]:
-    """Read numbers separated by commas; return none if any is not a number."""
+    """Read numbers separated by commas; return an empty list if any part is not a number."""
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:

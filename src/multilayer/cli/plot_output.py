@@ -23,7 +23,7 @@ Show = Annotated[bool, typer.Option("--show", help="Open the picture in a window
 
 
 def begin(save: Path | None, show: bool) -> None:
-    """Choose the backend; raise before any computation if the picture would be lost.
+    """Choose matplotlib's backend; raise, before any computation, if the picture would be lost.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def begin(save: Path | None, show: bool) -> None:
 
     backend = str(plt.get_backend()).lower()
     if backend in ("agg", "pdf", "svg", "ps", "cairo", "template"):
-        rule = f"needs a screen; matplotlib has the backend {backend!r} here"
+        rule = f"needs a screen; matplotlib's backend is {backend!r} here"
         raise InvalidArgumentError(rule, "show")
 
 
 def finish(axes: Any, save: Path | None, show: bool) -> None:
-    """Save the figure of these Axes, completely or not at all, and show it.
+    """Save the figure of these Axes, completely or not at all, and show it if required.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ Picture = Callable[[Any, Any, Any], Any]
 
 
 def _command(name: str, text: str) -> Callable[..., None]:
-    """Return the command that draws the picture with this name."""
+    """Return a command that draws the picture with this name."""
 
     def command(
         model: ModelFile,
@@ -42,7 +42,7 @@ def _command(name: str, text: str) -> Callable[..., None]:
         save: plot_output.Save = None,
         show: plot_output.Show = False,
     ) -> None:
-        # Looked up here because scikit-learn's displays are slow to import.
+        # Looked up only now, because scikit-learn's displays are slow to import.
         given = {"target": target, "data_dir": data_dir, "separator": separator}
         _draw(getattr(plots, name), model, data, given | {"encoding": encoding}, save, show)
 
@@ -56,7 +56,7 @@ confusion = _command(
 )
 reliability = _command(
     "reliability",
-    "Draw how well probabilities match frequencies; for digits and mnist, on the test images.",
+    "Draw how well probabilities match frequencies; for digits and mnist, of the test images.",
 )
 residuals = _command("residuals", "Draw how far predicted values are from the true ones.")
 importance = _command(
@@ -65,7 +65,7 @@ importance = _command(
 
 
 def _command_with_n(picture: Callable[..., Any], text: str, default: int) -> Callable[..., None]:
-    """Return the command that draws some samples: by a `Picture` that also takes their number."""
+    """Return a command that draws `n` samples; `picture` takes n after a `Picture`'s arguments."""
 
     def command(
         model: ModelFile,
@@ -98,17 +98,17 @@ wrong = _command_with_n(
 )
 saliency = _command_with_n(
     lambda model, X, _, n: plots.saliency(model, X, n=n),
-    "Draw which pixels the predictions of images depend on.",
+    "Draw which pixels of an image its prediction depends on.",
     5,
 )
 adversarial = _command_with_n(
     lambda model, X, y, n: plots.adversarial_examples(model, X, y, n=n),
-    "Draw images that are predicted rightly, and the small change that makes them wrong.",
+    "Draw correctly classified images, and a small change that makes their prediction wrong.",
     5,
 )
 robustness = _command_with_n(
     lambda model, X, y, n: plots.robustness(model, X[:n], y[:n]),
-    "Draw the accuracy on samples that are moved a little, to where the loss is larger.",
+    "Draw the accuracy on samples that are changed slightly so as to increase the loss.",
     500,
 )
 
@@ -121,7 +121,7 @@ def _draw(
     save: Path | None,
     show: bool,
 ) -> None:
-    """Draw a picture of a model's predictions, for the validation samples if there are any."""
+    """Draw a picture of a model's predictions, for the validation set if there is one."""
     plot_output.begin(save, show)
     found = load_model(model)
     samples = read_samples(data, found, **given)

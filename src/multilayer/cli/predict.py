@@ -1,4 +1,4 @@
-"""``mlp predict``: predict the rows of a file, however many."""
+"""``mlp predict``: predict the rows of a file of any size, in blocks."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,30 +26,30 @@ __all__ = ["predict"]
 
 Array = npt.NDArray[Any]
 Block = dict[str, Array]
-"""Columns by name, of some rows."""
+"""The columns of some rows, by name."""
 
 N_ROWS = 50_000
 N_ENTRIES = 2**21
-"""Rows, and entries, that are read at a time."""
+"""Maximum numbers of rows, and of entries, that are read at a time."""
 
 Out = Annotated[
     Path | None,
     typer.Option(
         "--out",
         "-o",
-        help="Write this file instead of printing the rows: Parquet if its name ends in .parquet, "
-        "JSON lines if in .jsonl, or else CSV.",
+        help="Write to this file instead of printing the rows: Parquet if its name ends in "
+        ".parquet, JSON lines if it ends in .jsonl, otherwise CSV.",
     ),
 ]
 Keep = Annotated[
     list[str] | None,
     typer.Option(
         metavar="COLUMN",
-        help="Carry a column, such as an identifier, over to the output; may be repeated.",
+        help="Copy a column, such as an identifier, to the output; may be repeated.",
     ),
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object, which is whole in memory.")
+    bool, typer.Option("--json", help="Print one JSON object, which must fit into memory.")
 ]
 
 
@@ -62,16 +62,16 @@ def predict(
     encoding: options.Encoding = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict each row of a table in files: classes with probabilities, or values.
+    """Predict each row of a table: classes with probabilities, or values.
 
-    A model that knows its input names uses these columns and ignores others, such as the
-    target; any other model uses all columns. The file is read, and the output written, in blocks of
-    rows: neither need fit into memory.
+    A model that stores its input names uses these columns and ignores others, such as the target;
+    any other model uses all columns. The input is read and the output written in blocks of rows, so
+    neither needs to fit into memory.
     """
     options.check_file(out, "out", [model, *data])
     form = form_of(out, as_json=as_json)
     found = load_model(model)
-    stdout = sys.stdout  # which a display of progress replaces
+    stdout = sys.stdout  # kept, because the progress display replaces it
     with BlockNotes() as notes:
         tables = read_blocks(
             data,
@@ -95,9 +95,9 @@ def predict(
 
 
 def _n_rows(model: Model) -> int:
-    """Return how many rows to read at a time, such that predictions have the bits of all at once.
+    """Return how many rows to read at a time, with the same bits as one pass over all rows.
 
-    The network computes some rows at a time; blocks hold a multiple of that.
+    The network predicts a fixed number of rows at a time; a block is a multiple of that.
     """
     inputs = model.inputs
     piece = model.net.predictor.piece(inputs.in_features)
@@ -113,7 +113,7 @@ def _size(block: Block) -> int:
 def _predicted(
     model: Model, tables: Iterable[Table], keep: list[str], notes: BlockNotes
 ) -> Iterator[Block]:
-    """Yield the predictions for blocks of rows, beside the columns to keep."""
+    """Yield the predictions for blocks of rows, together with the columns to keep."""
     notations: dict[str, Any] = {}
     for table in tables:
         names = Names("keep", table.columns)
@@ -128,7 +128,7 @@ def _predicted(
 
 
 def _values(entries: Entries) -> Array:
-    """Return a column as numbers, with missing ones masked, or as texts, None if missing."""
+    """Return a column as numbers, masked where missing, or as texts, None where missing."""
     if isinstance(entries, NumberEntries):
         return np.ma.MaskedArray(entries.values, entries.is_missing)
     return entries.objects()

@@ -1,4 +1,4 @@
-"""The forms in which ``mlp predict`` writes predictions, block by block."""
+"""The formats in which ``mlp predict`` writes predictions, block by block."""
 
 import csv
 import io
@@ -20,26 +20,26 @@ Blocks = Iterable[dict[str, Array]]
 
 
 UNWRITTEN = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xls", ".json", ".feather", ".arrow")
-"""Names that promise what is not written; any other is CSV."""
+"""Name endings of formats that are not supported; any other ending means CSV."""
 
 
 def form_of(path: Path | None, *, as_json: bool) -> str:
-    """Return the form of the output: by the file's name, or JSON if that is wanted.
+    """Return the format of the output, by the ending of the file's name or by ``--json``.
 
     Raises
     ------
     InvalidArgumentError
-        If both say something else, or the name says what is not written.
+        If the name and ``--json`` contradict each other, or the name's format is not supported.
     MissingPackageError
-        If it is Parquet, and pyarrow is not installed.
+        If the format is Parquet, and pyarrow is not installed.
     """
     suffix = "" if path is None else path.suffix.lower()
     if suffix in UNWRITTEN and not (as_json and suffix == ".json"):
-        rule = f"must end in .csv, .parquet or .jsonl; {suffix} is not written"
+        rule = f"must end in .csv, .parquet or .jsonl; {suffix} is not supported"
         raise InvalidArgumentError(rule, "out", got=path)
     form = {".parquet": "parquet", ".jsonl": "jsonl"}.get(suffix, "")
     if form and as_json:
-        rule = f"must have another name than {path}, which says {form}, with --json"
+        rule = f"cannot be {path} with --json, since its ending means {form}"
         raise InvalidArgumentError(rule, "out")
     if form == "parquet":
         import_pyarrow("Parquet", "parquet")
@@ -78,11 +78,11 @@ FORMS: dict[str, Callable[[Blocks], Iterator[str]]] = {
     "jsonl": _json_lines,
     "json": _json,
 }
-"""What turns blocks of columns into parts of a text."""
+"""Functions that turn blocks of columns into pieces of text, by format."""
 
 
 def write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
-    """Write blocks of columns as a Parquet file, each as a row group."""
+    """Write blocks of columns as a Parquet file, each block as a row group."""
     pyarrow, parquet = import_pyarrow("Parquet"), import_pyarrow("Parquet", "parquet")
     with ExitStack() as stack:
         writer = None
@@ -95,5 +95,5 @@ def write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
 
 
 def _vector(pyarrow: Any, values: Array) -> Any:
-    """Return a column whose type does not depend on which entries are missing."""
+    """Return an Arrow column; its type does not depend on which entries are missing."""
     return pyarrow.array(values, pyarrow.string() if values.dtype.kind in "OU" else None)

@@ -11,14 +11,14 @@ __all__ = ["joined"]
 
 @contextmanager
 def joined(engine: str, device: str) -> Iterator[Ranks]:
-    """Join the other processes of torchrun, if PyTorch trains; and leave them at the end.
+    """Join the process group if torchrun started this command with PyTorch; leave it at the end.
 
-    Meanwhile only the first one prints. What ends another one is printed after that.
+    Inside the context only rank 0 prints. An exception on another rank is reported afterwards.
 
     Parameters
     ----------
     engine, device : str
-        The options of these names.
+        The values of ``--engine`` and ``--device``.
     """
     if engine != "torch":
         yield ALONE

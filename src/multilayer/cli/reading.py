@@ -1,4 +1,4 @@
-"""Read the files given to a command."""
+"""Readers of the files given to a command, with notes and progress."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ def read(
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        As `multilayer.data.read_file`, which gets the arguments `how`.
+        As in `multilayer.data.read_file`, which gets the arguments `how`.
     """
     how |= {"separator": separator, "encoding": encoding}
     return sampled(read_any(files, **how))
@@ -47,14 +47,14 @@ def read_any(
     ranks: Ranks = ALONE,
     **how: Any,
 ) -> Table | LargeTable:
-    """Return the table in some files, or if it is too large for memory, a sample with the rest.
+    """Return the table in some files: in memory, or as a `LargeTable` if it is too large.
 
-    Of the columns `counted`, see `open_table`, None stands for the last one.
+    `counted` is that of `open_table`, in which None means the last column.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        As `multilayer.data.large.open_table`, which gets the arguments.
+        As in `multilayer.data.large.open_table`.
     """
     how["separator"] = options.read_separator(separator)
     first, *others = [files] if isinstance(files, Path) else files
@@ -74,16 +74,16 @@ def read_any(
 
 
 def sampled(table: Table | LargeTable) -> Table:
-    """Return a table, or its sample if it is too large for memory, with a note on that."""
+    """Return a table; if it is too large for memory, return its sample and print a note."""
     if isinstance(table, Table):
         return table
     n, n_rows = len(table.sample), table.n_rows
-    note(f"{table.name} is too large for memory: {n:,} of its {n_rows:,} rows are looked at")
+    note(f"{table.name} is too large for memory: a sample of {n:,} of its {n_rows:,} rows is used")
     return table.sample
 
 
 class Watched:
-    """A table in blocks; in a terminal it shows how many rows were read.
+    """A table in blocks that shows, in a terminal, how many rows have been read.
 
     Parameters
     ----------
@@ -96,17 +96,17 @@ class Watched:
         self.fingerprint = blocks.fingerprint
 
     def part(self, rank: int, n_parts: int) -> Self:
-        """Return the part of one of several processes."""
+        """Return the part of the table that one of several processes reads."""
         return type(self)(self._blocks.part(rank, n_parts))
 
     def numbered(self) -> Iterator[tuple[int, Table]]:
-        """Yield what the blocks yield."""
+        """Yield each block with its number, and show the progress."""
         doing = f"reading {self._blocks.name}"
         return with_progress(self._blocks.numbered(), lambda block: len(block[1]), doing)
 
 
 def with_progress(items: Iterable[T], n_rows_of: Callable[[T], int], doing: str) -> Iterator[T]:
-    """Yield items; after a while, show in a terminal how many rows they had, and how fast."""
+    """Yield items; if that takes long, show in a terminal how many rows they had, and how fast."""
     began, n_rows = time.monotonic(), 0
     with Console(stderr=True).status(f"{doing} …") as status:
         for item in items:

@@ -1,4 +1,4 @@
-"""Recipes: settings of ``mlp train mnist`` that belong together, under a name."""
+"""Recipes: named sets of settings for ``mlp train mnist``."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["RECIPES", "with_recipe"]
 RECIPES: Registry[dict[str, Any]] = Registry(
     Names("recipe", []),
     {
-        # The lowest error of a network that does not know where its pixels are: a ladder network
+        # The lowest error of a network that ignores the positions of pixels: a ladder network
         # (Rasmus et al. 2015, "MNIST all labels"). Inputs have the noise 0.3 times their deviation.
         "record": {
             "hidden": "1000,500,250,250,250",
@@ -28,7 +28,7 @@ RECIPES: Registry[dict[str, Any]] = Registry(
 
 
 def with_recipe(settings: Any, name: str | None, context: Any) -> Any:
-    """Return a command's settings with those of a recipe, where its user gave none.
+    """Return a command's settings, with those of a recipe where the user gave none.
 
     Parameters
     ----------
@@ -36,17 +36,18 @@ def with_recipe(settings: Any, name: str | None, context: Any) -> Any:
     name : str, optional
         A name in `RECIPES`.
     context : typer.Context
-        Knows which options were given.
+        The context of the command, which knows which options were given.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such recipe, or it is for another optimizer, for whose rate it has a value.
+        If there is no such recipe, or the user chose another optimizer, for which the recipe's
+        learning rate would be wrong.
     """
     if name is None:
         return settings
     recipe, source = RECIPES[name], context.get_parameter_source
     if settings.optimizer != recipe["optimizer"]:
-        rule = f"must be {recipe['optimizer']} beside --recipe {name}"
+        rule = f"must be {recipe['optimizer']} with --recipe {name}"
         raise InvalidArgumentError(rule, "optimizer", got=settings.optimizer)
     return settings._replace(**{k: v for k, v in recipe.items() if source(k).name == "DEFAULT"})

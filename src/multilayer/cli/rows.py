@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 
 TASKS = Names("task", ["classification", "regression"])
 TOO_MANY = 0.5
-"""Texts with a larger share of distinct values are not classes."""
+"""A target with a larger share of distinct values does not consist of classes."""
 
 
 class Rows(NamedTuple):
@@ -45,16 +45,16 @@ class Rows(NamedTuple):
     """The group of each training row."""
     weight_train: Array | None = None
     weight_test: Array | None = None
-    """How much each row counts."""
+    """The weight of each row."""
     large: LargeTable | None = None
-    """All training rows, of a table too large for memory; the others here are of a sample."""
+    """All training rows of a table too large for memory; the other fields then hold a sample."""
     weight: str | None = None
     group: str | None = None
-    """The columns of weights and of groups."""
+    """The names of the columns of weights and of groups."""
 
     @property
     def targets(self) -> Any:
-        """The training targets for `fit`."""
+        """The training targets in the form that `fit` takes."""
         return for_fit(self.y_train)
 
     @classmethod
@@ -73,7 +73,7 @@ class Rows(NamedTuple):
         Raises
         ------
         InvalidDataError, InvalidArgumentError
-            If the table has no such column, or cannot be learned from.
+            If the table has no such column, or is not suitable for training.
         """
         large = given if isinstance(given, LargeTable) else None
         table = given.sample if isinstance(given, LargeTable) else given
@@ -89,13 +89,13 @@ class Rows(NamedTuple):
         inputs = [name for name in names if name not in left_out]
         if not inputs:
             rule = (
-                f"must have inputs beside the target; there are none beside {target!r} (--sep "
-                "names what separates columns)"
+                f"must have at least one input besides the target {target!r} (--sep sets the "
+                "separator of columns)"
             )
             raise InvalidDataError(rule, table.name)
         y, task, notation, doubts = _target(table, target, task)
         with noting() as said:
-            said += doubts if large is None else []  # else the estimator says so
+            said += doubts if large is None else []  # otherwise the estimator reports them
         places = np.arange(len(y)) if large is None else large.places
         places = places[are_there(y)]
         table, y = with_target(table, y, target, bad_rows)
@@ -118,14 +118,14 @@ class Rows(NamedTuple):
             with noting() as said:
                 w = read_weights(table[weight], said)
             weights = w[train], w[held_out]
-            for own, what in zip(weights, ("train", "test"), strict=True):
+            for own, part in zip(weights, ("training", "test"), strict=True):
                 if not own.any():
-                    rule = f"must not be 0 for all rows to {what} on"
+                    rule = f"must not be 0 in all {part} rows"
                     raise InvalidDataError(rule, table[weight].where)
         return cls(*parts, target, task, notation, groups, *weights, large, weight, division.group)
 
     def network(self, **parameters: Any) -> Any:
-        """Return an estimator of one network for the task."""
+        """Return an estimator for the task that consists of one network."""
         from multilayer.estimators import MLPClassifier, MLPRegressor
 
         if self.task == "classification":
@@ -133,7 +133,7 @@ class Rows(NamedTuple):
         return MLPRegressor(scale_targets=True, **parameters)
 
     def tabular(self, **parameters: Any) -> Any:
-        """Return an estimator for tables for the task."""
+        """Return a tabular estimator for the task."""
         from multilayer.estimators import TabularClassifier, TabularRegressor
 
         return (TabularClassifier if self.task == "classification" else TabularRegressor)(
@@ -142,7 +142,7 @@ class Rows(NamedTuple):
 
 
 def _last(table: Table) -> str:
-    """Return the last column with a name and entries, since lines may end in separators."""
+    """Return the last column that has a name and entries, since lines may end in separators."""
     named = [n for n in table.columns if not n.startswith("Unnamed: ")]
     full = [n for n in named if table[n].n_present]
     if full and full[-1] != named[-1]:
@@ -151,9 +151,9 @@ def _last(table: Table) -> str:
 
 
 def truth(entries: Entries, targets: Targets | None) -> Array:
-    """Return a column's entries as the model's targets: numbers, or its classes.
+    """Return a column's entries as targets of the model: numbers, or its classes.
 
-    Missing values are None or NaN.
+    Missing targets are NaN or None.
     """
     with noting() as said:
         if targets is None:
@@ -162,7 +162,7 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
 
 
 def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
-    """Return the targets, and print a note if numbers are classes.
+    """Return the targets, and print a note if numbers are treated as classes.
 
     Raises
     ------
@@ -189,7 +189,8 @@ def with_target(
     Raises
     ------
     InvalidDataError
-        If none has one, or more rows than `bad_rows` allows have none; empty rows do not count.
+        If no row has a target, or more rows lack one than `bad_rows` allows. Rows without any entry
+        are not counted.
     """
     is_there = are_there(y)
     if is_there.all():
@@ -212,25 +213,25 @@ def with_target(
 
 
 def _with_target(large: LargeTable, target: str, task: str) -> LargeTable:
-    """Return the rows that have a target, however many; a note says how many have none."""
+    """Return the rows of a large table that have a target."""
     from multilayer.estimators.roles import Roles
 
-    with notes(TableWarning):  # the estimator says what is open to doubt
+    with notes(TableWarning):  # the estimator reports doubtful entries itself
         roles = Roles.of(large, target, None, None, are_classes=task == "classification")
     return large.without(roles.lack_target)
 
 
 def _n_filled(table: Table) -> int:
-    """Return how many rows have any entry."""
+    """Return the number of rows with at least one entry."""
     usable = table.select(name for name in table.columns if table[name].is_usable)
     return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
 
 
 def _check_values(entries: Entries, y: Array) -> None:
-    """Raise if all values are the same, or so large that they have no mean squared error."""
+    """Raise if all values are equal, or so large that their squares overflow."""
     if len(np.unique(y)) < 2:
         raise InvalidDataError(
-            f"{entries.where}, the target, must have several values; all are {y[:1]}"
+            f"{entries.where}, the target, must have different values; all are {y[:1]}"
         )
     checks.finite_squares(y, "targets")
 
@@ -248,7 +249,7 @@ def _classes(entries: Entries, y: Array) -> Array:
     if n_classes < 2:
         got = repr(classes[0].item()) if len(classes) else "no entry"
         raise InvalidDataError(
-            f"{entries.where}, the target, must have two classes at least; all are {got}"
+            f"{entries.where}, the target, must have at least two classes; all are {got}"
         )
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         raise InvalidDataError(

@@ -1,4 +1,4 @@
-"""Samples for a model: a file, converted to the model's inputs, or bundled images."""
+"""Samples for a model: bundled images, or a file converted to the model's inputs."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -34,30 +34,30 @@ SampleFile = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A file of a table, as for mlp train table; a folder of such files or a pattern; - "
-        "for standard input; digits, or mnist.",
+        help="A file with a table, as for mlp train table; a folder of such files, or a pattern; - "
+        "for standard input; digits; or mnist.",
     ),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
-        help="The target column in the file; by default the one that the model was trained on, "
-        "or else the only one that is not an input of the model, or the last."
+        help="The target column in the file. By default, the one that the model was trained on; if "
+        "that is unknown, the only column that is not an input of the model, or the last one."
     ),
 ]
 
 
 class Samples(NamedTuple):
-    """Samples with their targets, and validation samples if there are any."""
+    """Samples with their targets, and a validation set if there is one."""
 
     X: Any
     y: Any
     validation: tuple[Any, Any] | None
     guess: str = ""
-    """A note for errors: which column is used as the target, if that is a guess."""
+    """If the target column is a guess: a note for errors that says which column is used."""
 
     def noting_guess(self) -> AbstractContextManager[None]:
-        """Add the guess to errors, since it may have caused them."""
+        """Add the guess as a note to any error, since it may be the cause."""
         return _noting_guess(self.guess)
 
 
@@ -80,27 +80,27 @@ def read_samples(
     separator: str | None = None,
     encoding: str | None = None,
 ) -> Samples:
-    """Return the samples for the arguments of a command.
+    """Return the samples that a command's arguments describe.
 
     Raises
     ------
     InvalidDataError
-        If there is no such file, or it cannot be used.
+        If there is no such file, or it is not suitable for the model.
     MissingPackageError
-        If the package that reads it is not installed.
+        If the package that reads the file is not installed.
     """
     if data in BUNDLED:
         return _images(data, data_dir)
     if not (data == "-" or has_magic(data) or Path(data).exists()):
         words = ", ".join(BUNDLED)
-        rule = f"must be a file of a table, a folder or one of {words}; there is no file {data}"
+        rule = f"must be a file with a table, a folder or one of {words}; there is no file {data}"
         raise InvalidDataError(rule, "DATA")
     table = read(Path(data), separator, encoding, bad_rows="skip")
     return _table(table, target, model)
 
 
 def _images(name: str, data_dir: Path | None) -> Samples:
-    """Return the raw images, with the test images for validation."""
+    """Return the raw images, with the test images as the validation set."""
     if name == "digits":
         d = load_digits()
         X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
@@ -110,7 +110,7 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 
 
 def _table(table: Table, target: str | None, model: Model) -> Samples:
-    """Return a file's columns and target in the form that the model takes."""
+    """Return a table's inputs and targets in the form that the model takes."""
     target, guess = target_of(table, target, model)
     table = table.without(model.inputs.missing)
     with _noting_guess(guess):
@@ -120,12 +120,13 @@ def _table(table: Table, target: str | None, model: Model) -> Samples:
 
 
 def target_of(table: Table, target: str | None, model: Model) -> tuple[str, str]:
-    """Return the name of the target, given by the option or the model, and a note if it is a guess.
+    """Return the name of the target column, and a note if it is a guess, otherwise "".
 
     Raises
     ------
-    InvalidDataError, UnknownNameError, InvalidArgumentError
-        If there is no such column beside inputs.
+    InvalidDataError, UnknownNameError
+        If the table has no such column, or it is an input of the model, or the table has fewer than
+        two columns.
     """
     if table.shape[1] < 2:
         rule = "must have inputs and a target"
@@ -154,7 +155,7 @@ def target_of(table: Table, target: str | None, model: Model) -> tuple[str, str]
 
 
 def inputs_of(table: Table, model: Model) -> Any:
-    """Return the model's input columns, in the form it takes; all if it knows no names.
+    """Return the model's input columns in the form that it takes; all columns if it has no names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``mlp schema``: show what the columns of a table are taken for, and write it to a file."""
+"""``mlp schema``: show the detected kinds of a table's columns, and write them to a file."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,9 @@ __all__ = ["schema"]
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="Write a schema file, such as columns.toml, to be edited."),
+    typer.Option(
+        "--out", "-o", help="Write a schema file that you can edit, such as columns.toml."
+    ),
 ]
 
 
@@ -27,7 +29,7 @@ def schema(
     files: options.TableFile,
     out: Out = None,
     target: Annotated[
-        str | None, typer.Option(help="The column to predict, which is no input.")
+        str | None, typer.Option(help="The column to predict, which is not an input.")
     ] = None,
     drop: tables.Drop = None,
     numeric: tables.Numeric = None,
@@ -40,10 +42,10 @@ def schema(
     encoding: options.Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what each column of a table is taken for, and what becomes of it in training.
+    """Show the detected kind of each column of a table, and how training would encode it.
 
-    mlp train table and mlp tune take the file written by --out with --schema. What a model was
-    trained with is in the model: see mlp show.
+    With --schema, mlp train table and mlp tune read the file that --out writes. A model file
+    contains the columns that the model was trained with: see mlp show.
     """
     options.check_file(out, "out", files)
     found, said = tables.read_described(

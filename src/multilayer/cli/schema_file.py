@@ -1,4 +1,4 @@
-"""Schema files: what the columns of a table are, as TOML that people can edit."""
+"""Schema files: the kinds of a table's columns, in TOML that people can edit."""
 
 import json
 import re
@@ -16,18 +16,18 @@ from multilayer.registry import Names
 __all__ = ["GENERAL", "Schema", "read_schema", "written"]
 
 GENERAL: dict[str, tuple[type, str]] = {
-    "separator": (str, "what separates cells: one character, or tab"),
+    "separator": (str, "the character between cells, or tab"),
     "encoding": (str, "such as utf-8 or cp1252"),
-    "decimal": (str, ". or , for columns that leave it open"),
-    "date_order": (str, "day first or month first, for columns that leave it open"),
+    "decimal": (str, ". or , for columns where it is not clear"),
+    "date_order": (str, "day first or month first, for columns where it is not clear"),
     "missing": (list, "texts that mean a missing value, in any column"),
     "target": (str, "the column to predict"),
     "task": (str, "classification or regression"),
-    "group": (str, "the column whose groups stay together"),
-    "time": (str, "the column whose latest rows are for testing"),
+    "group": (str, "the column of groups; rows of one group stay together"),
+    "time": (str, "the column of times; the latest rows are for testing"),
     "weight": (str, "the column of the rows' weights"),
 }
-"""The keys before the columns: types, and what they are."""
+"""The keys before the columns, each with its type and its meaning."""
 ALLOWED = {"decimal": (".", ","), "date_order": ("day first", "month first")}
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 WAYS = [
@@ -39,16 +39,16 @@ WAYS = [
 
 
 class Schema(NamedTuple):
-    """What a schema file says."""
+    """The content of a schema file."""
 
     path: Path
     general: dict[str, Any]
     """The keys before the columns."""
     kinds: dict[str, str]
-    """The kind of each column, as `multilayer.model.Columns.of` takes it."""
+    """The kind of each column, in the form that `multilayer.model.Columns.of` takes."""
 
     def check_columns(self, names: Sequence[str]) -> None:
-        """Raise if the schema names a column that a table lacks; the message names the nearest."""
+        """Raise if the schema names a column that is not in a table; suggest the nearest name."""
         for name in self.kinds:
             Names(f"a column of {self.path}", names).check(name)
 
@@ -59,8 +59,8 @@ def read_schema(path: Path) -> Schema:
     Raises
     ------
     InvalidDataError, UnknownNameError, InvalidTypeError
-        If there is no such file, or it is not a schema; the message names the file, the key and
-        what is expected.
+        If there is no such file, or it is not a valid schema; the message names the file, the key
+        and what is expected.
     """
     try:
         found = tomllib.loads(path.read_text("utf-8"))
@@ -68,7 +68,7 @@ def read_schema(path: Path) -> Schema:
         raise InvalidDataError(f"there is no file {path}") from error
     except OSError as error:
         raise InvalidDataError(f"cannot be read: {error.strerror}", path) from error
-    except ValueError as error:  # also what is not UTF-8
+    except ValueError as error:  # invalid TOML, or not UTF-8
         rule = f"must be a schema in TOML, as mlp schema writes it: {error}"
         raise InvalidDataError(rule, path) from error
     columns = found.pop("columns", {})
@@ -109,16 +109,16 @@ def written(source: object, general: Mapping[str, Any], columns: Sequence[Descri
     Parameters
     ----------
     source : path
-        The table's file, for the first line.
+        The file of the table, named in the first line.
     general : mapping
         The keys before the columns; None if not given.
     columns : sequence of Described
     """
     lines = [
-        f"# The columns of {printable(str(source))}: edit them, and pass this file to",
+        f"# The columns of {printable(str(source))}. Edit them, and pass this file to",
         "# mlp train table or mlp tune with --schema.",
         f"# A kind is one of: {', '.join(WAYS)}.",
-        "# These keys may stand here, before the columns:",
+        "# Here, before the columns, these keys are allowed:",
         *(f"#   {key}: {what}" for key, (_, what) in GENERAL.items()),
         "",
         *(f"{key} = {_value(general[key])}" for key in GENERAL if general.get(key)),
@@ -146,5 +146,5 @@ def _value(value: str | Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a string of TOML, which has the escapes of JSON, and one more."""
+    """Return a TOML string: TOML has JSON's escapes, but also forbids a raw U+007F."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""Serving the page: a socket that listens, its address, and a server for it."""
+"""Serving the playground's page: the socket, its address, and the server."""
 
 import contextlib
 import socket
@@ -11,21 +11,21 @@ __all__ = ["address_of", "bound", "server_for"]
 
 
 def server_for(what: str, host: str, follower: Any = None) -> Any:
-    """Return a server of the playground, whose ``run(sockets=[…])`` serves until it should exit.
+    """Return a server of the playground; ``run(sockets=[…])`` serves until ``should_exit`` is set.
 
     Parameters
     ----------
     what : str
-        What needs it, for messages.
+        The command or option that needs the server, for error messages.
     host : str
-        The address it is bound to.
+        The address that the socket is bound to.
     follower : Follower, optional
-        Reads trainings that are recorded.
+        Reads recorded training runs.
 
     Raises
     ------
     MissingPackageError
-        If the extra is not installed.
+        If the packages of the extra ``playground`` are not installed.
     """
     try:
         import uvicorn
@@ -54,7 +54,7 @@ def address_of(host: str, listening: socket.socket) -> str:
 
 @contextlib.contextmanager
 def bound(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a socket that listens there.
+    """Yield a socket that listens on a host and port.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
             listening.bind((host, port))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            rule = f"cannot be served on at {host}: {reason}; name another one, or 0 for any"
+            rule = f"cannot be used at {host}: {reason}; choose another one, or 0 for any free port"
             raise InvalidArgumentError(rule, "port", got=port) from error
         listening.listen(128)
         yield listening

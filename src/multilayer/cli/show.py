@@ -22,7 +22,7 @@ from multilayer.training.curves import sparklines
 __all__ = ["show"]
 
 N_BLOCKS = 32
-"""Width of a loss curve in characters."""
+"""Width of a loss curve, in characters."""
 
 
 def show(
@@ -31,7 +31,7 @@ def show(
 ) -> None:
     """Show a model file's layers, columns, classes, metrics, loss curves, training and versions.
 
-    The layers of an ensemble are those of one member.
+    For an ensemble, the layers of one member are shown.
 
     This is safe for files from any source: no code in a file is run.
     """
@@ -75,7 +75,7 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
-    """Yield rows of topic, name and value; a topic appears in its first row only."""
+    """Yield rows (topic, name, value); only the first row of a topic contains the topic."""
     topic = "inputs"
     for name, value in model.inputs.describe():
         yield topic, name, value
@@ -90,10 +90,10 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
 
 
 def _history_rows(recorded: Any) -> list[tuple[str, str]] | None:
-    """Return rows with the loss curves, the last values of other metrics, and the ending.
+    """Return rows with the loss curves, the last values of other metrics, and why training ended.
 
-    Of an ensemble there is one row for each member. Return None if this is not a history, since a
-    file may hold anything.
+    For an ensemble, return one row per member. Return None if this is not a history, since a file
+    may contain anything.
     """
     if isinstance(recorded, list):
         each = [dict(_history_rows(own) or ()) for own in recorded if isinstance(own, dict)]

@@ -1,4 +1,4 @@
-"""What is printed when a training begins."""
+"""Callbacks that print something when a training run begins."""
 
 import sys
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ __all__ = ["NoteCompiling", "ShowLayers"]
 
 
 class NoteCompiling(Callback):
-    """Say why the first training on a machine takes longer, when numba begins to compile."""
+    """Print why the first training run on a machine takes longer, once numba begins to compile."""
 
     def on_train_begin(self, run: Run) -> None:
         self._listening = ExitStack()
@@ -28,7 +28,7 @@ class NoteCompiling(Callback):
     def _say(self) -> None:
         self._listening.close()  # once is enough
         # Neither a Console nor typer would print it above the progress.
-        note = "the first training compiles its passes, which takes a few seconds"
+        note = "the first training run on a machine compiles its code, which takes a few seconds"
         print(note, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The options that describe a table in a file, for the commands that train on one."""
+"""Options that describe a table, for the commands that train on one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,12 +52,14 @@ Categorical = Annotated[
 ]
 Date = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Treat a column as dates.")]
 Decimal = Annotated[
-    str | None, typer.Option(help="The decimal mark, . or , if the file does not show it.")
+    str | None,
+    typer.Option(help="The decimal mark, . or , for columns where it is not clear."),
 ]
 DateOrder = Annotated[
     bool | None,
     typer.Option(
-        "--day-first/--month-first", help="How to read 5/1/2024, if the file does not show it."
+        "--day-first/--month-first",
+        help="How to read dates such as 5/1/2024, for columns where it is not clear.",
     ),
 ]
 Missing = Annotated[
@@ -69,24 +71,24 @@ SchemaFile = Annotated[
     typer.Option(
         "--schema",
         metavar="FILE",
-        help="What the columns are, in a file written by mlp schema; other options win over it.",
+        help="A file from mlp schema with the kinds of the columns; other options override it.",
     ),
 ]
-Test = Annotated[float, typer.Option(help="The share of rows to test on, in (0, 1).")]
+Test = Annotated[float, typer.Option(help="The share of test rows, in (0, 1).")]
 
 
 class Said(NamedTuple):
-    """What a schema file and the options say of a table."""
+    """What a schema file and the options say about a table; an option overrides the file."""
 
     kinds: dict[str, str]
-    """The kinds of columns; an option wins over the file."""
+    """The kinds of columns."""
     by_option: frozenset[str]
     """The columns whose kind an option sets."""
     general: dict[str, Any]
     """The values of the other keys: see `schema_file.GENERAL`."""
 
     def kinds_for(self, inputs: Sequence[str]) -> dict[str, str]:
-        """Return the kinds of the inputs; the file may have others, such as the target's."""
+        """Return the kinds of the inputs, without other columns of the file, such as the target."""
         return {
             name: kind
             for name, kind in self.kinds.items()
@@ -107,10 +109,10 @@ def read_described(
     ranks: Ranks = ALONE,
     **general: Any,
 ) -> tuple[Table | LargeTable, Said]:
-    """Return the table in some files, read as a schema file and the options say, and what they say.
+    """Return the table in some files, and what a schema file and the options say about it.
 
-    Of one that is too large for memory, a sample is in memory. An option wins over the file, with a
-    note.
+    A table that is too large for memory becomes a `LargeTable`, of which a sample is in memory. A
+    note is printed for each option that overrides the schema file.
 
     Parameters
     ----------
@@ -119,16 +121,16 @@ def read_described(
     drop : sequence of str, optional
         Columns that are left out.
     numeric, categorical, date, day_first, bad_rows
-        The options of these names.
+        The values of these options.
     ranks : Ranks
-        The processes that read it together.
+        The processes that read the files together.
     **general
-        The other options that are keys of a schema; None where not given.
+        The values of other options that are also keys of a schema; None if not given.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If one of the files cannot be read, or they do not fit; the message says why.
+        If a file cannot be read, or the table, the schema and the options contradict each other.
     """
     found = None if schema is None else read_schema(schema)
     general["date_order"] = {None: None, True: "day first", False: "month first"}[day_first]
@@ -138,7 +140,7 @@ def read_described(
         if general[key] is None:
             general[key] = value
         elif general[key] != value:
-            note(f"{key} is {general[key]!r}, as an option says, and not {value!r} of {schema}")
+            note(f"{key} is {general[key]!r}, set by an option, instead of {value!r} in {schema}")
     if general["decimal"] not in (None, ".", ","):
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(general["decimal"]))
     how = {name: general[name] for name in ("decimal", "date_order")}
@@ -161,12 +163,12 @@ def read_described(
     for name, kind in asked.items():
         if found.kinds.get(name, kind).partition(":")[0] != kind:
             note(
-                f"column {name!r} is {kind}, as an option says, and not {found.kinds[name]} of "
+                f"column {name!r} is {kind}, set by an option, instead of {found.kinds[name]} in "
                 f"{schema}"
             )
     known = {*found.kinds, *asked, *(drop or ()), *map(str, general.values())}
     if others := [repr(name) for name in table.columns if name not in known]:
-        note(f"not in {schema}, and found out: {', '.join(others)}")
+        note(f"not in {schema}, so their kinds are detected: {', '.join(others)}")
     return table, Said({**found.kinds, **asked}, frozenset(asked), general)
 
 
@@ -177,7 +179,7 @@ def _kinds_of(table: Table | LargeTable, asked: dict[str, list[str] | None]) -> 
         for name in names or ():
             Names(kind, table.columns).check(name)
             if kinds.setdefault(name, kind) != kind:
-                rule = f"cannot be {name!r}, which is --{kinds[name]} too"
+                rule = f"cannot be {name!r}, which is also --{kinds[name]}"
                 raise InvalidArgumentError(rule, kind)
     return kinds
 

@@ -1,4 +1,4 @@
-"""What is reported of a model that was trained on a table."""
+"""The report on a model that was trained on a table."""
 
 import json
 import math
@@ -28,21 +28,21 @@ __all__ = ["described", "report"]
 N_COLUMNS = 40
 """Maximum number of columns to show; a table may have thousands."""
 LABELS = {"train": "train", "out_of_fold": "out of fold", "test": "test"} | PEERS
-"""What has scores, in the order shown."""
+"""Rows of the table of scores, in the order shown."""
 ADVICE = {
-    "leak": "If it is not known when a prediction is made, leave it out with --drop. If rows with "
-    "like values belong together, pass --group or --time. Otherwise all is well.",
+    "leak": "If its value is not known when a prediction is made, leave it out with --drop. If "
+    "rows with similar values belong together, pass --group or --time. Otherwise all is well.",
     "copies": "Leave the copies out, or pass --group.",
 }
-"""What findings advise, in terms of options."""
+"""The advice of findings, in terms of options."""
 ENDED = {"n_epochs": "ran to the last epoch", "converged": "converged"}
-"""How a training ended that nothing stopped."""
+"""Descriptions of normal ends of training."""
 
 
 def described(
     rows: Rows, said: Said, *, embedded: bool, is_quiet: bool
 ) -> tuple[dict[str, str], list[Described]]:
-    """Return the kinds that are given, and what becomes of each column; print that before training.
+    """Return the kinds that the user has set, and a description of each column; print the latter.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def described(
     said : Said
         What a schema file and the options say.
     embedded : bool
-        Whether the columns are for a network that learns embeddings.
+        Whether the network learns embeddings.
     is_quiet : bool
         Whether to print nothing.
     """
@@ -63,7 +63,7 @@ def described(
     if not is_quiet:
         if rows.large is not None:
             n, name = len(rows.X_train), rows.large.name
-            says = f"a sample of {n:,} rows shows its columns, and judges what is trained on all"
+            says = f"training reads all rows; columns and scores are shown for a sample of {n:,}"
             note(f"{name} is too large for memory: {says}")
         print_columns(columns, N_COLUMNS)
     return kinds, columns
@@ -79,14 +79,27 @@ def report(
     peers: Iterable[tuple[str, Any]] = (),
     **others: Any,
 ) -> None:
-    """Save the model, and print the results; as JSON together with others.
+    """Save the model, and print the results.
 
-    Peers are names with their predictions for the test rows.
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    rows : Rows
+    columns : sequence of Described
+    save : path, optional
+        The model file.
+    as_json : bool
+        Whether to print one JSON object.
+    peers : iterable of (name, predictions for the test rows)
+        Other models to compare with.
+    **others
+        Further entries of the JSON object.
     """
-    with notes(TableWarning):  # new values in the test rows are no news
+    with notes(TableWarning):  # new values in the test rows are nothing unusual
         results = _results(estimator, rows)
         results["columns"] = [each._asdict() for each in columns]
-    if save is not None:  # before the peers, which take their time
+    if save is not None:  # before the peers are trained, which takes time
         model = estimator.to_model()
         if rows.task == "regression":
             model.targets.notation = rows.notation
@@ -103,7 +116,7 @@ def report(
 
 
 def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
-    """Return the scores on unseen and on test rows, those of the baseline, and the training."""
+    """Return the scores of the model and of the baseline, and facts about the training run."""
     history = estimator.history_
     losses = history["train_loss"]
     return {
@@ -133,7 +146,7 @@ def _n_trained(estimator: Any) -> int:
 
 
 def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
-    """Return the scores on the training rows, by networks that have not seen them if possible."""
+    """Return the scores on the training rows, out of fold if the estimator is an ensemble."""
     if not hasattr(estimator, "oob_scores_"):
         predicted = predicted_by(estimator, rows.X_train)
         return {"train": _scores(rows, rows.y_train, predicted, rows.weight_train)}
@@ -156,7 +169,7 @@ def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
 
 
 def _scores(rows: Rows, y: Any, predicted: Any, weight: Any) -> dict[str, Any]:
-    """Return loss and score: log loss and accuracy, or root mean squared error and R²."""
+    """Return the loss and the score: log loss and accuracy, or root mean squared error and R²."""
     weighted = {"sample_weight": weight}
     from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 
@@ -212,11 +225,11 @@ def _print(
 
 
 def _lines(results: dict[str, Any]) -> Iterable[str]:
-    """Yield what the scores mean, and how the training went."""
+    """Yield explanations of the scores, and a summary of the training run."""
     classifies = results["task"] == "classification"
     if "out_of_fold" in results:
         yield (
-            "out of fold: each training row by the network that has not seen it; "
+            "out of fold: each training row predicted by the network that has not seen it; "
             "± the standard error"
         )
     if "linear" in results:

@@ -1,4 +1,4 @@
-"""``mlp train``: train on digits, on MNIST or on a table."""
+"""``mlp train``: train on digits, on MNIST, or on a table."""
 
 import json
 import math
@@ -30,14 +30,14 @@ from multilayer.training.progress import shown
 
 __all__ = ["app"]
 
-HELP = "Train on a data set; or on a table in files: mlp train FILE."
+HELP = "Train on a data set, or on a table in files: mlp train FILE."
 app = typer.Typer(cls=TrainGroup, help=HELP)
 app.command("table", cls=TableCommand)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of the training pixels, scaled to [0, 1]."""
 BASELINE = math.log(10)
-"""The loss of the baseline, the same probability for each of ten classes."""
+"""The loss of the baseline, which gives each of ten classes the same probability."""
 NOT_RECORDED = ("device", "save", "checkpoint", "resume", "record", "watch", "as_json")
 """Settings that do not describe the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
@@ -71,7 +71,7 @@ class _Settings(NamedTuple):
     ema: float | None
     adversary: str | None
     ladder: str | None
-    """Both are options of mnist alone."""
+    """Only mnist has these two options."""
     early_stopping: bool
     seed: int
     engine: str
@@ -118,7 +118,7 @@ def digits(
 ) -> None:
     """Train on scikit-learn's handwritten digits, and test on held-out images.
 
-    There are 1,797 images of 8 × 8 pixels; a fifth of them is for testing. The split is fixed.
+    There are 1,797 images of 8 × 8 pixels; a fifth of them are for testing. The split is fixed.
     """
     if learning_rate is None and optimizer == "adam":
         learning_rate = 3e-3
@@ -163,8 +163,8 @@ def mnist(
 ) -> None:
     """Train on MNIST's handwritten digits, read from disk batch by batch.
 
-    There are 60,000 training images of 28 × 28 pixels, and 10,000 test images. The files are
-    searched in --data-dir, $MULTILAYER_DATA and the cache, and otherwise downloaded.
+    There are 60,000 training images of 28 × 28 pixels, and 10,000 test images. The files are looked
+    for in --data-dir, $MULTILAYER_DATA and the cache, and downloaded if they are not there.
     """
     settings = _Settings._make(map(locals().get, _Settings._fields))  # each option by its name
     settings = with_recipe(settings, recipe, context)
@@ -190,7 +190,7 @@ def mnist(
 
 
 class _Job:
-    """One training, from settings to report; with several processes, the first one reports."""
+    """One training run, from the settings to the report; of several processes, rank 0 reports."""
 
     def __init__(self, settings: _Settings) -> None:
         self.settings = settings
@@ -208,7 +208,7 @@ class _Job:
         self._joined.__exit__(*error)
 
     def run(self, data: _Data) -> None:
-        """Train, test, save and report; meanwhile, show it if it is to be watched."""
+        """Train, test, save and report; record and show the training run if options say so."""
         s, is_first = self.settings, self.rank == 0
         with (
             recording(
@@ -313,7 +313,7 @@ class _Job:
             return Ladder(net, weights, rng=rng)
 
     def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
-        """Return a Model of raw images, with all information about it."""
+        """Return a `Model` that takes raw images, with information about its training."""
         metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
         settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_RECORDED}
         return Model(
@@ -343,11 +343,11 @@ class _Job:
 
 
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
-    """Raise the error that ended the training, or one for a loss far worse than the baseline's."""
+    """Raise the error that ended training, or a new one if the loss is far above the baseline's."""
     if divergence is None and train_loss > 2 * BASELINE:
         divergence = DivergenceError(
-            f"the training diverged: its train loss is {shown(train_loss)}, where the baseline has "
-            f"{shown(BASELINE)}. Try a smaller learning rate",
+            f"the training diverged: its train loss is {shown(train_loss)}, but that of the "
+            f"baseline is {shown(BASELINE)}. Try a smaller learning rate",
             epoch=run.epoch,
             step=run.step,
             learning_rate=run.learning_rate,
@@ -357,7 +357,7 @@ def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss:
 
 
 def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
-    """Return the loss (without penalty) and the accuracy."""
+    """Return the loss, without penalty, and the accuracy of a part of the data."""
     trainer = net.trainer(loss="cross_entropy", optimizer="sgd")
     loss, logits = trainer.evaluate(trainer.check(X, y, None))
     accuracy = float((logits.argmax(axis=1) == y).mean())
@@ -365,14 +365,14 @@ def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
 
 
 class _KeepRun(Callback):
-    """Keep the run, since `fit` does not return the history after an error."""
+    """Keeps the run, since `fit` does not return the history after an error."""
 
     def on_train_begin(self, run: Run) -> None:
         self.run = run
 
     @property
     def has_trained(self) -> bool:
-        """Whether there has been any step."""
+        """Whether any step has been taken."""
         return self.run.epoch > 1 or self.run.step > 0
 
 
@@ -387,7 +387,7 @@ def _print_results(results: dict[str, Any], history: History, save: Path | None)
     console = Console()
     console.print(table)
     console.print(
-        "final: for the weights kept, without penalty; an epoch's train loss is the mean over its "
+        "final: of the weights kept, without penalty; an epoch's train loss is the mean over its "
         "steps, with penalty",
         highlight=False,
         soft_wrap=True,

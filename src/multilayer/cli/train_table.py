@@ -1,4 +1,4 @@
-"""``mlp train table``: train a classifier or regressor on a table in a file."""
+"""``mlp train table``: train a classifier or regressor on a table in files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,42 +44,45 @@ OWN = {
         "alpha",
     ),
 }
-"""The options that one model alone has."""
+"""The options that only one kind of model has."""
 DROPOUT = 0.1
 
 Kind = Annotated[
     str,
     typer.Option(
-        help="tabular: networks that validate each other, with nothing to tune; or mlp: one "
-        "network, with settings."
+        help="tabular: an ensemble of networks, each validated on its own fold, with nothing to "
+        "tune; or mlp: one network, with settings."
     ),
 ]
 Schedule = Annotated[
-    str, typer.Option(help=f"Of the learning rate: one of {', '.join(SCHEDULES)}.")
+    str, typer.Option(help=f"Schedule of the learning rate: one of {', '.join(SCHEDULES)}.")
 ]
-Members = Annotated[int, typer.Option(help="Number of networks, each with its own fold.")]
+Members = Annotated[int, typer.Option(help="Number of networks, and of folds.")]
 Group = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="Rows of one group, such as a patient, stay together; the column is not an input.",
+        help="The column of groups, such as patients, whose rows stay together; not an input.",
     ),
 ]
 Time = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Validate and test on rows later than those trained on."),
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of times: validation and test rows are later than training rows.",
+    ),
 ]
 Weight = Annotated[
     str | None,
     typer.Option(
-        metavar="COLUMN", help="How much each row counts, at least 0; the column is not an input."
+        metavar="COLUMN", help="The column of the rows' weights, at least 0; not an input."
     ),
 ]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="The time that the training may take; there are fewer networks if need be.",
+        help="The time that training may take; if necessary, fewer networks are trained.",
     ),
 ]
 Compare = Annotated[
@@ -89,17 +92,18 @@ Alpha = Annotated[float, typer.Option(help="Penalty α/(2m) ‖W‖² on the wei
 Dropout = Annotated[
     float | None,
     typer.Option(
-        help="Probability of dropping a hidden unit; 0.1 by default, 0 with lbfgs or no such unit."
+        help="Probability of dropping a hidden unit; by default 0.1, or 0 with lbfgs or without "
+        "hidden units."
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Rows per step; 200 by default.")]
 
 
 class TrainGroup(TyperGroup):
-    """The commands of ``mlp train``; if a file is named in place of one, it is a table's."""
+    """The commands of ``mlp train``; a file in place of a command means ``table``."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that the arguments name, and the other arguments."""
+        """Return the command that the arguments name, and the remaining arguments."""
         if args and args[0] not in self.commands and _names_file(args[0]):
             args = ["table", *args]
         return super().resolve_command(ctx, args)
@@ -110,7 +114,7 @@ def _names_file(text: str) -> bool:
 
 
 class TableCommand(Command):
-    """The command, whose help shows apart what one model alone has."""
+    """The command ``table``; its help has a separate panel for the options of each model."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -165,11 +169,11 @@ def table(
 ) -> None:
     """Train on a raw table: CSV in any dialect, Parquet, Arrow or JSON lines, in one file or many.
 
-    The kind of each column is detected and shown; columns with nothing to learn from are left
-    out. Options with a COLUMN may be repeated, but for --group, --time and --weight. Some rows are
-    held out for testing, and a linear model is tested on them too. Of the others, each network
-    trains on all but one fold, which validates it. With --model mlp a tenth of them decides when to
-    stop and which epoch's weights are best.
+    The kind of each column is detected and shown; columns with nothing to learn from are left out.
+    Options that take a COLUMN may be repeated, except --group, --time and --weight. Some rows are
+    held out for testing, on which a linear model is tested too. Each network trains on all other
+    rows except one fold, on which it is validated. With --model mlp, a tenth of the training rows
+    decides when to stop and which epoch's weights are best.
     """
     _check_model(context, model)
     tables.check_seed(seed)
@@ -207,7 +211,7 @@ def table(
     )  # fmt: skip
     general = said.general
     for name in ("group", "time"):
-        if general[name] is not None and model == "mlp":  # by the schema
+        if general[name] is not None and model == "mlp":  # set by the schema
             raise InvalidArgumentError("needs --model tabular", name)
     if isinstance(found, LargeTable) and model == "mlp":
         rule = f"must be tabular, since {found.name} is too large for memory"
@@ -249,7 +253,7 @@ def table(
 
 
 def _check_model(context: typer.Context, model: str) -> None:
-    """Raise if an option was given that only another model has."""
+    """Raise if an option was given that only the other model has."""
     MODELS.check(model)
     for other, names in OWN.items():
         for name in names if other != model else ():
@@ -271,7 +275,7 @@ def _network(
     batch_size: int | None,
     alpha: float,
 ) -> dict[str, Any]:
-    """Return the settings of one network, or raise before the file is read."""
+    """Return the settings of one network, or raise, before the file is read."""
     checks.integer(epochs, "epochs", "mlp")
     checks.real(alpha, "alpha", "mlp", "[0, inf)")
     if batch_size is not None:
@@ -304,7 +308,7 @@ def _network(
 
 
 def _fit(estimator: Any, rows: Rows) -> None:
-    """Train; groups are only for estimators that take them."""
+    """Train the estimator; groups are passed only if there are any."""
     from sklearn.exceptions import ConvergenceWarning
 
     from multilayer.doctor import FindingWarning
@@ -319,7 +323,7 @@ def _fit(estimator: Any, rows: Rows) -> None:
         X, others = rows.large, {"target": rows.target}
         others |= {"sample_weight": rows.weight, "groups": rows.group}
     try:
-        with notes(ConvergenceWarning, FindingWarning):  # both are reported anyway
+        with notes(ConvergenceWarning, FindingWarning):  # the report contains both
             estimator.fit(X, **others)
     except KeyboardInterrupt:
         _say_interrupted()

@@ -1,4 +1,4 @@
-"""``mlp tune``: search hyperparameters for a table in a file."""
+"""``mlp tune``: search for the best hyperparameters for a table in files."""
 
 import time
 from typing import Annotated, Any
@@ -22,15 +22,16 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, Multilayer
 __all__ = ["tune"]
 
 N_SHOWN = 5
-"""Configurations in the table of the best."""
+"""Number of configurations in the table of the best ones."""
 SHAPES = [(64,), (128, 64)]
 
 Trials = Annotated[int, typer.Option(help="Number of configurations to try.")]
-Folds = Annotated[int, typer.Option(help="Parts of the training rows; each validates once.")]
+Folds = Annotated[int, typer.Option(help="Number of folds in cross-validation.")]
 Halving = Annotated[
     bool,
     typer.Option(
-        "--halving", help="Train all briefly, the best third for longer, and so on: faster."
+        "--halving",
+        help="Faster: train all configurations briefly, the best third for longer, and so on.",
     ),
 ]
 
@@ -59,11 +60,11 @@ def tune(
     save: options.Save = None,
     as_json: options.Json = False,
 ) -> None:
-    """Search the best settings of a network for a raw table, and train it.
+    """Search for the best settings of a network for a raw table, and train it.
 
     Widths, learning rate, penalty and dropout are drawn at random, and judged by cross-validation
-    on the training rows; the best network is then trained on all of these and tested on the rows
-    held out. Networks of one shape are trained as one.
+    on the training rows. A network with the best settings is then trained on all training rows, and
+    tested on the held-out rows. Networks of one shape are trained together.
     """
     tables.check_seed(seed)
     for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
@@ -87,8 +88,8 @@ def tune(
     n_rows = f"{len(rows.y_train):,} rows"
     _say(f"searching: {trials:,} configurations on {folds:,} folds of {n_rows}")
     began = time.monotonic()
-    # A configuration that fails or has not converged has the score it deserves, and what a fold's
-    # columns hold is said of all rows.
+    # Silent, because the score of a configuration shows that it failed or has not converged, and
+    # because notes on a fold's columns repeat those on all rows.
     try:
         with notes(ConvergenceWarning, FitFailedWarning, TableWarning):
             search.fit(rows.X_train, rows.targets)
@@ -97,7 +98,7 @@ def tune(
         raise typer.Exit(130) from None
     except MultilayerError:
         raise
-    except ValueError as error:  # every fit has failed
+    except ValueError as error:  # all fits have failed
         reason = _first_failure(search, rows) or error
         says = str(reason) or type(reason).__name__
         raise InvalidDataError(f"no configuration could be trained: {says}") from reason
@@ -130,7 +131,7 @@ def tune(
 
 
 def _say(text: str) -> None:
-    """Print a line on standard error, wherever it goes."""
+    """Print a line on standard error, on a terminal or not."""
     Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
@@ -155,7 +156,7 @@ def _search(
         _, counts = np.unique(rows.y_train, return_counts=True)
         splitter = StratifiedKFold if counts.min() >= folds else KFold
         if splitter is KFold:
-            note(f"a class has fewer than {folds} training rows: folds do not keep its share")
+            note(f"a class has fewer than {folds} training rows: the folds are not stratified")
     estimator = rows.network(
         columns=kinds or "auto",
         max_iter=epochs,
@@ -182,7 +183,7 @@ def _search(
 
 
 def _first_failure(search: Any, rows: Rows) -> Exception | None:
-    """Return what the first fit that fails raises; scikit-learn holds it as text alone."""
+    """Return the exception of the first fit that fails; scikit-learn keeps only its text."""
     try:
         with notes(Warning):
             search.set_params(error_score="raise").fit(rows.X_train, rows.targets)
@@ -192,7 +193,7 @@ def _first_failure(search: Any, rows: Rows) -> Exception | None:
 
 
 def _best(search: Any) -> list[int]:
-    """Return the numbers of the best configurations of the last round, the best first."""
+    """Return the indices of the best configurations of the last round, the best one first."""
     results = search.cv_results_
     rounds = np.asarray(results.get("iter", np.zeros(len(results["params"]))))
     candidates = np.flatnonzero(rounds == rounds.max())
@@ -202,7 +203,7 @@ def _best(search: Any) -> list[int]:
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters as JSON can hold them."""
+    """Return parameters as values for JSON."""
     return {
         name: list(value) if isinstance(value, tuple) else np.asarray(value).item()
         for name, value in parameters.items()
@@ -234,9 +235,9 @@ def _loss(search: Any) -> str:
 
 
 class _NegativeLoss:
-    """Scores an estimator by its loss, also where its training rows lacked a class.
+    """Scores an estimator by its loss, even if a class was missing in its training rows.
 
-    Such a class has probability 0, which scikit-learn takes as the smallest number above it.
+    Such a class has probability 0, which scikit-learn clips to the machine epsilon.
     """
 
     def __init__(self, task: str, y: Any) -> None:

@@ -1,4 +1,4 @@
-"""Recording a training, and showing it live in the browser."""
+"""Recording a training run, and showing it live in the browser."""
 
 import threading
 import time
@@ -19,27 +19,27 @@ __all__ = ["recording"]
 
 HOST = "127.0.0.1"
 RUNS = Path("runs")
-"""Where trainings are recorded that are watched without a folder."""
+"""Where ``--watch`` records training runs if no folder is given."""
 LATELY = 5.0
-"""A page that has asked within so many seconds is open."""
+"""If a page has sent a request within this many seconds, it is open."""
 PATIENCE = 3.0
-"""Seconds that such a page is given to ask how the training ended."""
+"""Seconds to wait for an open page to ask how the training run ended."""
 
 
 @contextmanager
 def recording(name: str, record: Path | None, *, watch: bool) -> Iterator[list[Recorder]]:
-    """Yield what records a training, if anything; meanwhile, show it if it is to be watched.
+    """Yield the callbacks that record a training run; while inside, show it if `watch` is set.
 
-    The page is served by a thread of this process, so nothing is left behind however it ends.
+    The page is served by a thread of this process, so the server always ends with the process.
 
     Parameters
     ----------
     name : str
-        What is trained on, which the name of the folder begins with if none is given.
+        The name of the data, with which the name of a new folder begins.
     record : path, optional
-        The folder.
+        The folder; by default a new one in `RUNS` if `watch` is set, otherwise nothing is recorded.
     watch : bool
-        Whether to show it in the browser.
+        Whether to show the training run in the browser.
     """
     if record is None and not watch:
         yield []
@@ -57,7 +57,7 @@ def recording(name: str, record: Path | None, *, watch: bool) -> Iterator[list[R
         address = address_of(HOST, listening) + "follow.html"
         serving = threading.Thread(target=server.run, args=([listening],), daemon=True)
         serving.start()
-        console.print(f"The training can be watched at {address}", soft_wrap=True)
+        console.print(f"Watch the training run at {address}", soft_wrap=True)
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:
             yield [recorder]
@@ -66,15 +66,15 @@ def recording(name: str, record: Path | None, *, watch: bool) -> Iterator[list[R
             server.should_exit = True
             serving.join(PATIENCE)
             if folder.is_dir():
-                note = f"To look at the training again: mlp playground --follow {folder}"
+                note = f"To see the training run again: mlp playground --follow {folder}"
                 console.print(note, soft_wrap=True)
 
 
 def _wait_for_page(follower: Follower) -> None:
-    """Wait until an open page has asked once more, or long enough."""
+    """If a page is open, wait until it has asked once more, at most `PATIENCE` seconds."""
     now = time.monotonic()
     if now - follower.asked > LATELY:
         return
     while follower.asked < now and time.monotonic() < now + PATIENCE:
         time.sleep(0.05)
-    time.sleep(0.05)  # for the answer to be on its way
+    time.sleep(0.05)  # so that the answer is sent
