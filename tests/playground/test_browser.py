@@ -74,7 +74,7 @@ def test_the_link_brings_everything_back(open_page, shows, address):
     page = open_page("data=xor&n=100&noise=0.2")
     page.click("#more-layers")
     page.get_by_label("Activation of hidden layer 3").select_option("relu")
-    page.get_by_label("One unit fewer in hidden layer 1").click()
+    page.get_by_label("Remove a unit from hidden layer 1").click()
     page.locator("[data-name=optimizer]").select_option("sgd")
     page.locator("[data-name=learning_rate]").press("ArrowRight")
     page.locator("[data-name=l2]").press("ArrowRight")
@@ -127,9 +127,9 @@ def test_points_are_drawn_with_mouse_and_keyboard(open_page, shows):
     for _ in range(3):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
-    shows(page, "#legend", re.compile(r"[567] to train on"))
+    shows(page, "#legend", re.compile(r"[567] for training"))
     again = open_page(page.url.partition("#")[2])
-    shows(again, "#legend", re.compile(r"[567] to train on"))
+    shows(again, "#legend", re.compile(r"[567] for training"))
 
 
 def test_a_pasted_table_is_learned(open_page, shows):

@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "multilayer"]
 LONG = ["train", "digits", "--hidden", "6,4", "--epochs", "100000", "--json"]
 X = np.random.default_rng(0).normal(size=(90, 2)).astype(np.float32)
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
-ENDS = "The server has ended"
+ENDS = "The server has stopped"
 PATIENCE = 60_000  # milliseconds
 
 
@@ -69,11 +69,11 @@ def test_trainings_are_followed_as_they_go(tmp_path, open_at, shows):
     command = [*COMMAND, "playground", "--no-open", "--port", "0", "--follow", str(tmp_path)]
     with ending(command) as server:
         page = open_at(re.search(r"http://\S+", server.stderr.readline())[0])
-        shows(page, "#no-runs", "None is recorded here yet")
+        shows(page, "#no-runs", "No training run is recorded here yet")
         training = subprocess.Popen([*COMMAND, *LONG, "--record", str(tmp_path / "long")],
                                     stdout=subprocess.DEVNULL)  # fmt: skip
         try:
-            shows(page, "#runs", re.compile(r"long\s*epoch \d+ of 100,000, .*under way"))
+            shows(page, "#runs", re.compile(r"long\s*epoch \d+ of 100,000, .*running"))
             shows(page, "#facts", "64 inputs → 6 relu → 4 relu → 10 softmax")
             before = page.locator("#runs").inner_text()
             expect(page.locator("#runs")).not_to_have_text(before, timeout=PATIENCE)
@@ -130,7 +130,7 @@ def test_axe_finds_nothing(tmp_path, browser, shows, scheme):
             page = context.new_page()
             page.goto(f"{address}#run=0&run=1")
             shows(page, "#numbers", "ended after all epochs")
-            shows(page, "#passed-over", "1 file is passed over")
+            shows(page, "#passed-over", "1 file was skipped")
             found = Axe().run(page)
             context.close()
         finally:
@@ -152,7 +152,7 @@ def test_watch_opens_the_page_which_learns_how_it_ended(tmp_path, open_at, shows
                 assert training.poll() is None
                 time.sleep(0.05)
             page = open_at((tmp_path / "address").read_text().strip())
-            shows(page, "#facts", re.compile(r"State\s*under way"))
+            shows(page, "#facts", re.compile(r"State\s*running"))
             training.send_signal(signal.SIGINT)
             shows(page, "#banner", ENDS)
             shows(page, "#facts", "interrupted")

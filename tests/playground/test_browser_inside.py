@@ -104,13 +104,13 @@ def test_a_sample_is_walked_through(open_page, shows):
     page.locator("#walk-next").press("Enter")  # at the end it does nothing
     shows(page, "#walk-count", f"{n} of {n}")
     page.click("#step")
-    shows(page, "#walk-age", "the training is now at epoch 1, step 1")
+    shows(page, "#walk-age", "training is now at epoch 1, step 1")
     page.click("#walk-anew")
     shows(page, "#walk-age", "The weights are those of epoch 1, step 1.")
     page.click("[data-key=u1-0]")
     page.get_by_label("bias", exact=True).fill("1")
     page.keyboard.press("Enter")
-    shows(page, "#walk-age", "epoch 1, step 1; a weight was edited since.")
+    shows(page, "#walk-age", "epoch 1, step 1; a weight has been edited since.")
     page.click("#walk-end")
     expect(page.locator("#walk-hint")).to_be_visible()
     assert page.locator(".unit.pale").count() == 0

@@ -136,7 +136,7 @@ def test_a_file_of_ones_own_is_opened_or_what_is_wrong_is_said(open_page, shows,
         "{": "own.json is not JSON",
         json.dumps(OWN | {"steps": []}): "steps of the lesson must be a list of 1 to 20 entries",
         json.dumps({k: v for k, v in OWN.items() if k != "title"}): (
-            "own.json is no lesson yet: the lesson must have a field “title”."
+            "own.json is not a valid lesson: the lesson must have a field “title”."
         ),
         json.dumps(OWN | {"steps": [step | {"question": step["question"] | {"answer": 3}}]}): (
             "answer of question of step 1 must be a whole number from 1 to 2"

@@ -138,7 +138,7 @@ def test_foreign_files_are_named_and_passed_over(tmp_path, kind):
     (tmp_path / "notes.jsonl").write_text("not looked at")
     found = Follower(tmp_path).look()
     assert names(found) == ["good"]
-    assert reasons(found) == {"other": "is not the record of a training"}
+    assert reasons(found) == {"other": "is not the record of a training run"}
 
 
 def test_what_is_no_plain_file_is_not_opened(tmp_path):

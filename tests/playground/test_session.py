@@ -170,7 +170,7 @@ def test_divergence_pauses_and_says_why(page):
     page.say(Command("play"))
     reason = page.hear("paused")["reason"]
     assert "Try a smaller learning rate" in reason
-    assert reason.endswith("The weights are those of the start again")
+    assert reason.endswith("The weights are again the initial ones")
     frame = page.until(lambda frame: not frame["is_playing"])
     assert frame["n_complete"] == 0
 

@@ -221,9 +221,9 @@ def test_features_are_computed_from_the_points():
     values, arrays = structure_of(training)
     assert values["inputs"] == ["x₁x₂"]
     assert arrays["inputs"].shape == (1, 24, 24)
-    with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
+    with pytest.raises(InvalidArgumentError, match="are only for points of the plane"):
         training_of(data={"kind": "iris", "features": ["x1x2"]})
-    with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
+    with pytest.raises(InvalidArgumentError, match="are only for points of the plane"):
         training_of(data={"kind": "curve", "features": ["x1x2"]})
 
 
@@ -337,7 +337,7 @@ def test_a_weight_is_edited_and_everything_else_goes_on():
         epoch(training)
     assert np.array_equal(edited.net.parameters, plain.net.parameters)
     assert (edited.is_repeatable, plain.is_repeatable) == (False, True)
-    assert recipes(edited)["python"].startswith("# From the start")
+    assert recipes(edited)["python"].startswith("# Starts again")
     edited.edit(3, 0, None, 0.25)
     assert edited.net.weights[-1][1].tolist() == [0.25]
     before = edited.net.parameters.copy()
@@ -418,7 +418,7 @@ def test_a_model_with_noise_is_refused():
     architecture = Architecture(2, (3,), 1, output="sigmoid", noise=(0, 0.1))
     model = Model(MLP(architecture), Classes(np.arange(2)), Numbers(2))
     with pytest.raises(
-        InvalidArgumentError, match="the model is trained with noise; the playground"
+        InvalidArgumentError, match="the model was trained with noise, which the playground"
     ):
         with_shape_of(model, settings_of())
 

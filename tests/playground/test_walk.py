@@ -292,7 +292,7 @@ def test_what_a_walk_leaves_out_is_said():
     rows = "".join(f"{i},{i * 1.5}\n" for i in range(40))
     table, _ = read_csv(("a,b\n" + rows).encode())
     found = walk_through(training_of(table, {"kind": "table"}), 0)
-    assert found["notes"] == ["The target is measured from its mean, in standard deviations."]
+    assert found["notes"] == ["The target is standardized to mean 0 and standard deviation 1."]
 
 
 def test_formulas_in_plain_text_become_tex():

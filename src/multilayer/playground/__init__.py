@@ -1,4 +1,4 @@
-"""The playground: a page in the browser on which a network learns, by the package's own loop.
+"""The playground: a web page that shows a network while this package trains it.
 
-``mlp playground`` serves it. It needs the extra ``playground``.
+``mlp playground`` serves the page; it requires the extra ``playground``.
 """

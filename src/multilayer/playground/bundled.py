@@ -1,4 +1,4 @@
-"""Bundled: scikit-learn's iris and digits, and drawn digits made like those."""
+"""Bundled data: scikit-learn's iris and digits, and the conversion of drawn digits."""
 
 from functools import cache
 from typing import Any
@@ -14,11 +14,11 @@ __all__ = ["SIDE", "digits", "iris", "like_a_digit"]
 Array = npt.NDArray[Any]
 
 SIDE = 8
-"""Pixels along each side of a digit."""
+"""Height and width of an image, in pixels."""
 WIDEST = 7
-"""Pixels across the widest digits."""
+"""Width of the widest digits, in pixels."""
 INK = 0.4
-"""What is darker than this share of the darkest pixel is part of a digit."""
+"""A pixel belongs to a digit if it is darker than this share of the darkest pixel."""
 
 
 @cache
@@ -41,11 +41,12 @@ def digits() -> tuple[Array, Array]:
 
 
 def like_a_digit(drawn: Array) -> Array:
-    """Return a drawn image as the data set's are: from top to bottom, and in the middle.
+    """Return a drawn image in the form of the data set: from top to bottom, and centred.
 
-    The ink is scaled to the full height, and as much in width, but to 7 of 8 pixels at most; its
-    centre of mass comes to the middle, and its darkest pixel becomes 1. This is linear
-    interpolation between pixels. Of the data set's own images it moves most by less than a half.
+    The ink is scaled to the full height, and its width by the same factor, but to at most 7 of 8
+    pixels. Its centre of mass moves to the middle, and its darkest pixel becomes 1. Values between
+    pixels are interpolated linearly. Most images of the data set itself move by less than half a
+    pixel.
 
     Parameters
     ----------
@@ -69,8 +70,8 @@ def like_a_digit(drawn: Array) -> Array:
 
 
 def _taking(start: float, scale: float) -> Array:
-    """Return the matrix that takes pixels from `start` on, enlarged by `scale`."""
+    """Return the matrix that resamples a row of pixels from `start` on, enlarged by `scale`."""
     places = (np.arange(SIDE) + 0.5) / scale + start - 0.5
-    reach = max(1.0, 1 / scale)  # of what becomes smaller, each pixel is a mean
+    reach = max(1.0, 1 / scale)  # if the image shrinks, each pixel is a mean of several
     distances = np.abs(np.arange(SIDE) - places[:, np.newaxis])
     return np.clip(1 - distances / reach, 0, None) / reach

@@ -1,4 +1,4 @@
-"""Checkup: the doctor's findings on a training under way, from a thread beside it."""
+"""Checkup: the doctor's findings on a training run, from a background thread."""
 
 import threading
 import time
@@ -15,19 +15,19 @@ from multilayer.playground.training import Training
 __all__ = ["Checkup"]
 
 EVERY = 3.0
-"""Seconds between two examinations, at least."""
+"""Minimum number of seconds between two examinations."""
 RESTS = 4.0
-"""It rests this many times as long as it works."""
+"""After an examination, wait this many times as long as it took."""
 FIRST = 20
-"""Epochs before the first one: a training that has just begun is not ill."""
+"""Number of epochs before the first examination: bad values are normal at the beginning."""
 MOST = 1_000
-"""Samples that are looked at."""
+"""Maximum number of training and of validation samples examined."""
 ALONE = threading.Lock()
-"""One session is examined at a time, so that many of them leave time for their trainings."""
+"""Only one session is examined at a time, so that examinations do not slow training down."""
 
 
 class Checkup:
-    """Examines a training now and then, and once more when it pauses."""
+    """Examines a training run now and then, and once more when it pauses."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
@@ -37,11 +37,11 @@ class Checkup:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether an examination is going on, or has just ended."""
+        """Whether an examination is running, or its result has not been returned yet."""
         return self._thread is not None
 
     def look(self, training: Training, *, is_playing: bool) -> list[dict[str, Any]] | None:
-        """Return the findings that have come in since the last look, if any."""
+        """Return the findings of an examination that has ended, or start one if it is time."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return None
@@ -76,7 +76,7 @@ class Checkup:
             self._result = [
                 each.to_dict() | {"evidence": in_words(each.evidence)} for each in found
             ]
-        except MultilayerError:  # of samples that cannot be judged, such as a single one
+        except MultilayerError:  # samples that cannot be examined, such as a single one
             self._result = []
         now = time.monotonic()
         self._next = now + max(EVERY, RESTS * (now - started))

@@ -1,4 +1,4 @@
-"""Data sets: the samples that a session trains on, and how they are looked at."""
+"""Data sets: the samples that a session trains on, and the view that shows them."""
 
 import csv
 import io
@@ -39,49 +39,49 @@ SETS: dict[str, Callable[..., tuple[Array, Array]]] = {
     "plane": toy.plane,
     "curve": toy.curve,
 }
-"""The data sets that are drawn, by name."""
+"""Functions that draw toy data sets, by name."""
 REACH = 1.5
-"""Of points drawn by hand, on each side of 0: `page/state.js` has it too."""
+"""Points drawn by hand lie between −REACH and REACH; `page/state.js` has this number, too."""
 MAX_NUMBERS = 20_000_000
-"""Of all inputs of all rows, and of the cells of a table."""
+"""Maximum number of cells in a table, and of inputs in all its rows."""
 MAX_COLUMNS = 2_000
 NOTING = threading.Lock()
 TABLE = "the table"
-"""What messages call a table, which has no name."""
+"""The name of a table in messages."""
 MOST_DRAWN = 1_500
-"""Samples to train on that are drawn, and as many to validate on."""
-ARE_FOR = "are for points of the plane"
-"""What a message says of features."""
+"""Maximum numbers of training samples, and of validation samples, that are drawn."""
+ARE_FOR = "are only for points of the plane"
+"""An error message about features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """The samples of a session, encoded as its network takes them.
+    """The samples of a session, encoded for its network.
 
     Attributes
     ----------
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
-        Classes, or values, as they were given.
+        Classes, or values, before encoding.
     encoded : array
-        The targets as a loss takes them.
+        The targets in the form that a loss takes.
     rows, held_out : array of int
-        Those to train on, and those to validate on.
+        Indices of the training samples and of the validation samples.
     inputs : Inputs
     targets : Targets
     view : View
     places : array of shape (n_samples, 1 or 2)
-        Where the samples lie in it, between 0 and 1 if inside.
+        The positions of the samples in the view, from 0 to 1 inside it.
     columns : tuple of str
-        The columns of the table that they come from; empty if they do not come from one.
+        The columns of the table that contains the samples; empty if they are not from a table.
     target : str
-        The one that is predicted.
+        The name of the target.
     notes : tuple of str
-        What was doubtful in the table.
+        Remarks on doubtful entries of the table.
     side : int
-        How many pixels high and wide the images are that it consists of; 0 if it has none.
+        Height and width of the images in pixels, if the samples are images; otherwise 0.
     labels : tuple of str
-        What the inputs are called, if not as in `inputs` or `view`.
+        Labels of the inputs; if empty, those of `inputs` or `view`.
     """
 
     X: Array
@@ -101,18 +101,18 @@ class Samples:
 
     @property
     def codes(self) -> Array:
-        """Each sample's class as a number, or its value: what a picture shows."""
+        """The class of each sample as a number, or its value, for pictures."""
         if self.targets.task == "classification":
             return np.searchsorted(self.targets.classes, self.y)
         return self.y
 
     @property
     def shown(self) -> Array:
-        """The rows that are drawn: of the samples to train on, and of those to validate on."""
+        """Indices of the samples that are drawn: training samples, then validation samples."""
         return np.concatenate([_some(self.rows), _some(self.held_out)])
 
     def to_csv(self) -> str:
-        """Return the samples as the text of a CSV file, encoded as the network takes them."""
+        """Return the encoded samples as the text of a CSV file."""
         names = self.inputs.input_names or [f"x{i + 1}" for i in range(self.X.shape[1])]
         out = io.StringIO()
         rows = csv.writer(out, lineterminator="\n")
@@ -132,7 +132,7 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
     Raises
     ------
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If they cannot be learned from.
+        If the samples are not suitable for training.
     """
     if said.kind == "table":
         if table is None:
@@ -154,7 +154,7 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
             X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
     is_class = y.dtype.kind == "i"
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
-    if said.kind == "formula" and not is_class:  # which may be of any size
+    if said.kind == "formula" and not is_class:  # its values may be of any size
         targets = _scaled(y)
     points = X.astype(np.float32)
     view = View.of_table(points, (), ()) if side else View.of_drawn(points, reach, axes)
@@ -200,15 +200,15 @@ def _drawn(said: DataSettings) -> tuple[Array, Array]:
 
 
 def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
-    r"""Return the table in the content of a CSV file, and what was doubtful.
+    r"""Return the table in the content of a CSV file, and remarks on doubtful entries.
 
-    Files of other formats are refused, and compressed ones: their few bytes may stand for any
-    number of rows.
+    Files in other formats are rejected, and compressed files, too, since a few bytes could become
+    any number of rows.
 
     Raises
     ------
     InvalidDataError
-        If it is none, or too large; the message says where.
+        If the content is not a CSV file, or too large.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
 
 
 def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
-    """Raise if a table has too many columns, or cells, of which a short row lacks most."""
+    """Raise if a table has too many columns or cells; a short row counts as a full one."""
     with csv_errors(TABLE), opened(opens, encoding) as text:
         n_columns = len(find_dialect(text, None, TABLE).names)
     if n_columns > MAX_COLUMNS:
@@ -244,7 +244,7 @@ def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
 
 @contextmanager
 def _noting() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect warnings; Python has one list for all threads, so one session does so at a time."""
+    """Collect warnings, in one session at a time: all threads share Python's warning filters."""
     with NOTING, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         yield said
@@ -260,7 +260,7 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
     target = Names("target", table.columns).check(said.target or table.columns[-1])
     others = [name for name in table.columns if name != target]
     if not others:
-        raise InvalidDataError(f"the table has no column beside the target, {target!r}")
+        raise InvalidDataError(f"the table has no column besides the target, {target!r}")
     y, is_there, targets = _targets(table, target)
     places = np.flatnonzero(is_there)
     table, y = table.select(others).take(places), y[is_there]
@@ -269,8 +269,8 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
         n_numbers = len(table) * columns.in_features
         if n_numbers > MAX_NUMBERS:
             rule = (
-                f"makes {columns.in_features:,} inputs of {len(table):,} rows: at most "
-                f"{MAX_NUMBERS:,} numbers can be held. Leave out rows, or columns of text"
+                f"has {len(table):,} rows with {columns.in_features:,} inputs each, but at most "
+                f"{MAX_NUMBERS:,} numbers are allowed. Leave out rows, or columns of text"
             )
             raise InvalidDataError(rule, TABLE)
         X = np.asarray(columns.encode(table)[:], dtype=np.float32)
@@ -291,13 +291,13 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
 
 
 def _targets(table: Table, name: str) -> tuple[Array, Array, Targets]:
-    """Return a column's entries as targets, which rows have one, and what they are."""
+    """Return a column as targets, which rows have a target, and the kind of the targets."""
     found = read_target(table, name)
     is_there = are_there(found.values)
     present, where = found.values[is_there], f"{table[name].where}, the target,"
     kinds = np.unique(present)
     if len(kinds) < 2:
-        raise InvalidDataError(f"{where} must have two values at least")
+        raise InvalidDataError(f"{where} must have at least two values")
     if found.task == "regression":
         return found.values, is_there, _scaled(present)
     if len(kinds) > MOST_CLASSES:

@@ -1,4 +1,4 @@
-"""What settings and samples describe: the architecture, the loss and the schedule."""
+"""The architecture, the loss and the schedule that settings and samples describe."""
 
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
@@ -13,7 +13,7 @@ MAX_PARAMETERS = 1_000_000
 
 
 def architecture_of(settings: Settings, samples: Samples) -> Architecture:
-    """Return the architecture that the settings describe, unless it is too large.
+    """Return the architecture that the settings describe.
 
     Raises
     ------
@@ -39,12 +39,12 @@ def architecture_of(settings: Settings, samples: Samples) -> Architecture:
 
 
 def loss_of(settings: Settings, targets: Targets) -> Loss:
-    """Return the loss of the settings, or else the one that belongs to the targets.
+    """Return the loss that the settings name, by default that of the targets.
 
     Raises
     ------
     InvalidArgumentError
-        If it is for targets of another kind.
+        If the loss does not fit the targets.
     """
     own = targets.loss()
     assert own is not None
@@ -65,12 +65,12 @@ def loss_of(settings: Settings, targets: Targets) -> Loss:
 
 
 def schedule_of(settings: Settings) -> Schedule | None:
-    """Return the schedule of the settings.
+    """Return the schedule that the settings name, or None.
 
     Raises
     ------
     InvalidArgumentError
-        If it depends on the number of epochs, and there is none.
+        If the schedule depends on the number of epochs, and that is None.
     """
     if settings.schedule is None:
         return None

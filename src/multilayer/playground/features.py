@@ -1,4 +1,4 @@
-"""Features: what the network is given of a point of the plane, (x₁, x₂) itself by default."""
+"""Features: the network's inputs for a point of the plane, by default x₁ and x₂."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 class Feature(NamedTuple):
-    """One input: how it is written, its Python for points X, and its values."""
+    """One input: its label, its Python code for points X, and the function that computes it."""
 
     label: str
     python: str
@@ -34,7 +34,7 @@ NAMES = Names("feature", FEATURES)
 
 
 def features_of(names: Sequence[str], X: Array) -> Array:
-    """Return features of points, of shape (n_samples, number of names).
+    """Return features of points X as an array of shape (n_samples, number of names).
 
     Examples
     --------

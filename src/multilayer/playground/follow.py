@@ -1,4 +1,4 @@
-"""Follow: the trainings that are recorded in a folder, those that begin later too."""
+"""Follow: the training runs recorded in a folder, including those that begin later."""
 
 import os
 import threading
@@ -17,28 +17,28 @@ from multilayer.training.recorder import RECORDS
 __all__ = ["Follower"]
 
 DEPTH = 3
-"""Folders below the one that is followed."""
+"""Maximum depth of subfolders that are searched."""
 MOST_ENTRIES = 20_000
-"""Files and folders that are looked at."""
+"""Maximum number of files and folders that are searched."""
 MOST_RECORDS = 200
-"""Of more, the last ones are followed."""
+"""Maximum number of records that are read; if there are more, the latest ones."""
 MOST_AT_ONCE = 2**22
-"""Bytes that are read before the page is answered: the others are read for its next question."""
+"""Number of bytes after which a request is answered; the next request reads the others."""
 MOST_SHOWN = 8
 
 
 class Follower:
-    """Reads what is recorded in a folder, as often as it is asked.
+    """Reads the training runs recorded in a folder, on each request.
 
     Parameters
     ----------
     folder : path
-        A training's, or one with folders of trainings; it need not exist yet.
+        The folder of a training run, or a folder that contains such folders; it need not exist yet.
 
     Attributes
     ----------
     asked : float
-        When it was last asked, by `time.monotonic`.
+        The time of the last request, by `time.monotonic`.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -48,12 +48,12 @@ class Follower:
         self._lock = threading.Lock()
 
     def look(self, shown: Collection[str] = ()) -> dict[str, Any]:
-        """Return the trainings, as values for JSON; all that is known of those that are shown.
+        """Return all training runs, with the details of those that are shown, as values for JSON.
 
         Parameters
         ----------
         shown : collection of str
-            Their names, of which the first eight count.
+            The names of the runs that are shown; only the first eight are used.
         """
         with self._lock:
             self._read()
@@ -72,14 +72,14 @@ class Follower:
             }
 
     def _read(self) -> None:
-        """Read what is new in all records, the last ones first."""
+        """Read what is new in all records, the latest ones first."""
         found = sorted(self._found(), key=lambda each: each[1], reverse=True)[:MOST_RECORDS]
         known = {record.path: record for record in self._records.values()}
         records = {path: known.get(path) or Record(path) for path, _ in found}
         self._records = {}
         for path in sorted(records):
             name = self._name(path)
-            if name in self._records:  # such as that of runs/ and of runs/runs/
+            if name in self._records:  # for example, if runs/ and runs/runs/ both have records
                 name = printable(path.relative_to(self.folder).as_posix())
             self._records[name] = records[path]
         left = MOST_AT_ONCE
@@ -87,9 +87,9 @@ class Follower:
             left -= record.read(left) if left > 0 else 0
 
     def _found(self) -> Iterator[tuple[Path, float]]:
-        """Yield the files that may be records, and when they were written to."""
+        """Yield the files that may be records, and the times of their last change."""
         folders, left = [(self.folder, 0)], MOST_ENTRIES
-        for folder, depth in folders:  # which grows: the nearest ones come first
+        for folder, depth in folders:  # the list grows: a breadth-first search
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
@@ -99,14 +99,14 @@ class Follower:
                         if entry.is_dir(follow_symlinks=False):
                             if depth < DEPTH and not entry.name.startswith("."):
                                 folders.append((Path(entry.path), depth + 1))
-                        # Whatever is no plain file, such as a pipe, might never be read to its end.
+                        # Anything but a plain file, such as a pipe, might have no end.
                         elif fnmatch(entry.name, RECORDS) and entry.is_file(follow_symlinks=False):
                             yield Path(entry.path), entry.stat().st_mtime
-            except OSError:  # it is not there yet, or may not be looked into
+            except OSError:  # the folder does not exist yet, or cannot be read
                 continue
 
     def _name(self, path: Path) -> str:
-        """Return the folder, and which of its records it is if it is not the first one."""
+        """Return the name of a record: its folder, with a number if it is not the first there."""
         folder = path.parent.relative_to(self.folder).as_posix()
         folder = (self.folder.resolve().name or "/") if folder == "." else folder
         number = path.stem.partition("-")[2]

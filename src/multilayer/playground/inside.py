@@ -1,4 +1,4 @@
-"""Inside: one unit's weights, with the loss's gradients, and what it computes for one sample."""
+"""Inside: the weights of one unit, their gradients, and its formulas for one sample."""
 
 from typing import Any
 
@@ -12,21 +12,21 @@ __all__ = ["look_into"]
 
 
 def look_into(training: Training, layer: int, unit: int, sample: int) -> dict[str, Any] | None:
-    """Return one unit's numbers: its weights and bias, the loss's gradient in each, and formulas.
+    """Return the weights and the bias of a unit, their gradients, and the unit's formulas.
 
     Parameters
     ----------
     training : Training
     layer, unit : int
-        Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
+        The layer, from 1, where the output layer is the last one; and the unit, from 0.
     sample : int
-        The sample, of those that are shown, with whose numbers the formulas are filled in.
+        The sample whose numbers are inserted into the formulas: its index among the drawn samples.
 
     Returns
     -------
     dict or None
-        None if there is no such unit. ``loss`` is J, penalty included, of the training samples, of
-        which ``n_samples`` are looked at; ``rules`` and ``numbers`` are TeX.
+        None if there is no such unit. ``loss`` is J, penalty included, on ``n_samples`` training
+        samples; ``rules`` and ``numbers`` are TeX.
     """
     net, samples = training.net, training.samples
     pairs = affine_pairs(net)

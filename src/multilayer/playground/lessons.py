@@ -1,4 +1,4 @@
-"""Lessons: which ones the page has; `page/cards/lesson.js` leads a learner through one."""
+"""The names of the page's lessons; `page/cards/lesson.js` shows a lesson."""
 
 from pathlib import Path
 
@@ -9,4 +9,4 @@ __all__ = ["LESSONS"]
 
 FOLDER = Path(__file__).parent / "page" / "lessons"
 LESSONS = Names("lesson", read_json((FOLDER / "index.json").read_text(encoding="utf-8")))
-"""The names of the lessons, in an order that teaches; each is a file in `page/lessons/`."""
+"""The names of the lessons, in teaching order; each is a file in `page/lessons/`."""

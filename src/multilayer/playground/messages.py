@@ -1,4 +1,4 @@
-"""Messages: what the page may say to the server, checked before anything is done with it."""
+"""The messages that the page may send to the server, and the function that validates them."""
 
 import json
 from dataclasses import dataclass
@@ -35,15 +35,15 @@ __all__ = [
 ]
 
 MAX_TEXT = 200_000
-"""Characters of a message; drawn points, the longest, take 50 each at most."""
+"""Maximum number of characters in a message; the longest contain drawn points, of up to 50 each."""
 MAX_FILE = 20 * 2**20
-"""Bytes of a table or a model file."""
+"""Maximum number of bytes in a table or a model file."""
 MAX_HEAD = 1_000
 MAX_SAMPLE, MAX_INPUT = 1_000_000, 1_000_000
 WEIGHT = "[-1e6, 1e6]"
-"""What a weight may be set to."""
+"""The interval of values that a weight may be set to."""
 PIXELS = 64
-"""Of a drawn digit."""
+"""Number of pixels of a drawn digit."""
 COMMANDS = ("play", "pause", "step", "epoch", "reset", "seen", "save", "samples")
 KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask", "edit", "walk"])
 FILES = Names("type", ["table", "model"])
@@ -51,28 +51,31 @@ FILES = Names("type", ["table", "model"])
 
 @dataclass(frozen=True)
 class Command:
-    """A word: play, pause, one step, one epoch, back to the start; a frame was seen; a file."""
+    """A command without arguments; its name is one of `COMMANDS`."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Change:
-    """New settings, as a whole."""
+    """New settings, which replace all old ones."""
 
     settings: Settings
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How many steps a second; None for as many as possible."""
+    """The number of steps per second; None for as many as possible."""
 
     steps: float | None
 
 
 @dataclass(frozen=True)
 class Select:
-    """The unit to look into: of a hidden layer, from 1, or of the output, behind the last one."""
+    """The unit to show in detail.
+
+    `layer` counts from 1; the output layer is the last one. `unit` counts from 0.
+    """
 
     layer: int
     unit: int
@@ -80,14 +83,14 @@ class Select:
 
 @dataclass(frozen=True)
 class Ask:
-    """A drawn image, row after row, from 0 to 1: what is it? None for no question."""
+    """A drawn image to classify, row by row, with values in [0, 1]; None to stop."""
 
     image: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A weight that is set by hand: of a unit, as in `Select`, and an input; None for the bias."""
+    """A weight set by hand: of a unit, as in `Select`, and a source, None for the bias."""
 
     layer: int
     unit: int
@@ -97,7 +100,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Walk:
-    """The sample to walk through: its number among those that are drawn."""
+    """The sample to walk through: its index among the drawn samples."""
 
     sample: int
 
@@ -115,14 +118,14 @@ Message = Command | Change | Speed | Select | Ask | Edit | Walk | File
 
 
 def parse(said: str | bytes) -> Message:
-    r"""Return what the page says.
+    r"""Parse and validate a message from the page.
 
-    A file is bytes: a line of JSON with its type and name, and then the content.
+    A file is sent as bytes: a line of JSON with its type and name, followed by the content.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If it is no such message; the page never sends one.
+        If the message is not valid; the page itself never sends such a message.
 
     Examples
     --------
@@ -197,7 +200,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _fields(found: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Raise unless these are the fields."""
+    """Raise unless a message has exactly these fields."""
     if set(found) != set(names):
         rule = f"must have {', '.join(names) or 'nothing else'}"
         got = json.dumps(sorted(found))[:MAX_HEAD]

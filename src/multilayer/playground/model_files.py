@@ -1,4 +1,4 @@
-"""Model files: those that a session gives, and those that it opens."""
+"""Model files that a session saves or opens."""
 
 import tempfile
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["model_file", "model_in", "with_shape_of"]
 
 
 def model_file(training: Training) -> bytes:
-    """Return the content of a file with a session's model."""
+    """Return the content of a model file with a session's network."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         save_model(path, training.to_model())
@@ -24,12 +24,12 @@ def model_file(training: Training) -> bytes:
 
 
 def model_in(content: bytes) -> Model:
-    """Return the model in a file's content, of a single network.
+    """Return the model in the content of a file.
 
     Raises
     ------
     InvalidArgumentError, ModelFileError
-        If it holds an ensemble, or is not a model file that can be read.
+        If the model is an ensemble, or the file cannot be read.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
@@ -41,7 +41,7 @@ def model_in(content: bytes) -> Model:
             raise
     if not isinstance(model.net, MLP):
         raise InvalidArgumentError(
-            "the model file holds an ensemble; the playground has one network"
+            "the model file contains an ensemble; the playground trains a single network"
         )
     return model
 
@@ -52,16 +52,18 @@ def with_shape_of(model: Model, settings: Settings) -> Settings:
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If the page could not say them, as of a network with too many layers.
+        If the page does not support such settings, for example so many layers.
     """
     architecture = model.net.architecture
     layers = architecture.hidden_layers
     if isinstance(architecture.dropout, tuple):
         raise InvalidArgumentError(
-            "the model has a dropout of its own in each layer; the playground one"
+            "the model has a different dropout in each layer; the playground supports only one"
         )
     if np.any(architecture.noise):
-        raise InvalidArgumentError("the model is trained with noise; the playground has none")
+        raise InvalidArgumentError(
+            "the model was trained with noise, which the playground does not support"
+        )
     shape = {
         "hidden": architecture.hidden_features,
         "activation": tuple(layer.activation for layer in layers),

@@ -1,4 +1,4 @@
-"""Pictures: what a network computes over the plane, as numbers that the page draws."""
+"""Pictures of what a network computes over the plane, as arrays that the page draws."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,19 +18,20 @@ __all__ = ["SHOWN", "SMALL", "Pictures", "as_bytes", "observed"]
 Array = npt.NDArray[Any]
 
 SHOWN = 10
-"""Units of a layer that are drawn."""
+"""Maximum number of units of a layer that are drawn."""
 SIDES = (96, 48, 24)
+"""The possible sides of a picture of the output, in pixels."""
 SMALL = 24
-"""The side of a unit's picture, or up to twice as many."""
+"""The minimum side of a unit's picture, in pixels; it is at most twice as large."""
 LINE = 240
-"""Points of a curve."""
+"""Number of points of a curve."""
 MOST = 200_000_000
-"""Products in one picture, of about 0.1 s: larger networks have coarser ones."""
+"""Maximum number of products in one picture, about 0.1 s: larger networks have coarser pictures."""
 PIECE = 2**14
-"""Numbers of a layer to compute at a time, in 64 KiB: the system zeroes larger pieces of memory
-anew each time, which took as long as the picture."""
+"""Numbers of a layer that are computed at a time, in 64 KiB: the system zeroes larger pieces of
+memory each time they are allocated, which took as long as the picture itself."""
 N_OBSERVED = 1_000
-"""Samples by which units are judged, and gradients computed."""
+"""Number of samples used to find dead and saturated units, and to compute gradients."""
 FINE, DEAD, SATURATED = 0, 1, 2
 
 
@@ -41,7 +42,7 @@ class Pictures:
     ----------
     samples : Samples
     n_parameters : int
-        The network's.
+        Number of parameters of a network.
     """
 
     def __init__(self, samples: Samples, n_parameters: int) -> None:
@@ -60,12 +61,12 @@ class Pictures:
         Returns
         -------
         dict of str to array
-            ``output``: of each class its probability, or the values, of shape (n, side, side) as
-            bytes; over a line, the values themselves. ``units k`` and ``state k``: the units of
-            hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
-            If the samples are images, the units of the first layer, which may be the output, are
-            shown by their weights instead.
-            ``W k`` and ``b k``: the weights between the units that are shown.
+            ``output``: the probabilities of the classes, or the values, of shape (n, side, side)
+            as bytes; over a line, as floats. ``units k`` and ``state k``: the outputs of the units
+            of hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
+            If the samples are images, the weights of the first layer's units are shown instead,
+            even if that is the output layer.
+            ``W k`` and ``b k``: the weights between the units that are shown, and their biases.
         """
         with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
             *layers, outputs = self._over_the_grid(net)
@@ -84,7 +85,7 @@ class Pictures:
         return found
 
     def read(self, net: MLP, drawn: Array) -> tuple[Array, Array]:
-        """Return what a network takes a drawn image for, if the samples are images.
+        """Classify a drawn image, if the samples are images.
 
         Parameters
         ----------
@@ -96,7 +97,7 @@ class Pictures:
         -------
         probabilities : array of shape (n_classes,)
         given : array of shape (side, side)
-            The image that the network was given, made like the samples, as bytes.
+            The input of the network, as bytes: the drawn image, placed and scaled like the samples.
         """
         side = self.samples.side
         given = like_a_digit(drawn.reshape(side, side))
@@ -127,7 +128,7 @@ class Pictures:
         return shares if self.is_line else self._square(as_bytes(shares))
 
     def _units(self, a: Array) -> Array:
-        """Return pictures of units, which share a scale."""
+        """Return pictures of units, on a common scale."""
         scaled = _scaled(a.T)
         if self.is_line:
             return as_bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
@@ -135,7 +136,7 @@ class Pictures:
         return as_bytes((self._square(scaled)[:, ::step, ::step] + 1) / 2)
 
     def _weights(self, net: MLP) -> Array:
-        """Return the weights of the first layer's units as images, which share a scale."""
+        """Return the weights of the first layer's units as images, on a common scale."""
         side = self.samples.side
         W, _ = net.weights[0]
         return as_bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
@@ -144,7 +145,7 @@ class Pictures:
         return values.reshape(-1, self.side, self.side)
 
     def _states(self, net: MLP) -> Iterator[tuple[str, Array]]:
-        """Yield for each hidden layer which of its units are dead or saturated."""
+        """Yield, for each hidden layer, which of its units are dead or saturated."""
         layers: list[HiddenLayer] = hidden_layers(net, self.observed)
         for k, (spec, layer) in enumerate(zip(net.architecture.hidden_layers, layers, strict=True)):
             found = slopes_of(spec.activation, layer.z[:, :SHOWN], layer.a[:, :SHOWN])
@@ -157,13 +158,13 @@ class Pictures:
 
 
 def observed(samples: Samples) -> Array:
-    """Return the rows of some training samples, evenly spaced."""
+    """Return the indices of some training samples, evenly spaced."""
     rows = samples.rows
     return rows[:: -(-len(rows) // N_OBSERVED)]
 
 
 def _scaled(values: Array) -> Array:
-    """Return values divided by the largest in size."""
+    """Return values divided by the largest absolute value."""
     largest = float(np.abs(values).max())
     return values / (largest if 0 < largest < np.inf else 1.0)
 

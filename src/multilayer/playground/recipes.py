@@ -1,4 +1,4 @@
-"""Recipes: the Python and the command that train the same network."""
+"""Recipes: Python code and a command that train the same network."""
 
 import json
 import shlex
@@ -14,18 +14,18 @@ from multilayer.registry import describe
 
 __all__ = ["recipes"]
 
-DIFFERENT = "From the start, and with the settings of now: weights or settings changed on the way."
+DIFFERENT = "Starts again with the current settings; the session changed weights or settings."
 
 
 def recipes(training: Training) -> dict[str, str]:
-    """Return, by name, texts that do what a session does.
+    """Return code that does what a session does.
 
     Returns
     -------
     dict of str to str
-        ``python``: a program that trains the same network, but for a table; to the same bits,
-        if the training is repeatable;
-        ``estimator``: an estimator with these settings; ``command``: one of `mlp` for a file.
+        ``python``: a program that trains the same network, with the same bits if the training is
+        repeatable; missing for a table. ``estimator``: an estimator with these settings.
+        ``command``: a command `mlp` that trains on a file.
     """
     found = {"estimator": _estimator(training), "command": _command(training)}
     is_table = training.settings.data.kind == "table"
@@ -33,11 +33,12 @@ def recipes(training: Training) -> dict[str, str]:
 
 
 def _program(training: Training) -> str:
-    """Return a program that trains the network as the session does."""
+    """Return a program that trains the network in the same way as the session."""
     settings, samples = training.settings, training.samples
     architecture = training.net.architecture
     imports, lines = _data(training)
-    if settings.data.features != PLAIN and settings.data.kind != "points":  # whose file has them
+    # The saved file of drawn points contains the features already.
+    if settings.data.features != PLAIN and settings.data.kind != "points":
         columns = ", ".join(FEATURES[name].python for name in settings.data.features)
         lines.append(f"X = np.column_stack([{columns}])")
     lines += [
@@ -105,7 +106,7 @@ def _data(training: Training) -> tuple[list[str], list[str]]:
 
 
 def _iris(samples: Samples) -> tuple[list[str], list[str]]:
-    """Return the imports and the lines that encode iris as a table's columns are."""
+    """Return the imports and the lines that encode iris in the same way as a table."""
     *inputs, target = samples.columns
     place = iris().columns.index(target)
     is_species = place == len(inputs)
@@ -124,12 +125,12 @@ def _iris(samples: Samples) -> tuple[list[str], list[str]]:
 
 
 def _epochs(training: Training) -> int:
-    """Return how many epochs there are to be, or else have been."""
+    """Return the number of epochs in the settings, or the number trained so far."""
     return training.settings.epochs or max(training.history.n_epochs, 1)
 
 
 def _encoding(training: Training) -> list[str]:
-    """Return the lines that turn classes, or values, into what the loss takes."""
+    """Return the lines that encode classes, or values, for the loss."""
     targets, kind = training.samples.targets, training.settings.data.kind
     if targets.task == "regression":
         return ["y = (y - y.mean()) / y.std()"] if kind in ("formula", "iris") else []
@@ -142,7 +143,7 @@ def _encoding(training: Training) -> list[str]:
 
 
 def _architecture(training: Training) -> str:
-    """Return what an architecture has beside its widths, as arguments."""
+    """Return the arguments of an architecture besides its widths."""
     architecture = training.net.architecture
     said: dict[str, Any] = {"output": architecture.output}
     if architecture.hidden_features:
@@ -159,7 +160,7 @@ def _optimizer(training: Training) -> str:
 
 
 def _estimator(training: Training) -> str:
-    """Return an estimator with the same settings; it has its own first weights."""
+    """Return an estimator with the same settings; its initial weights are different."""
     settings, samples = training.settings, training.samples
     is_class = samples.targets.task == "classification"
     architecture = training.net.architecture
@@ -195,26 +196,26 @@ def _estimator(training: Training) -> str:
 
 
 def _other_loss(training: Training) -> list[str]:
-    """Return the loss in words, if it is not the one that belongs to the targets."""
+    """Return the loss in words, in a list that is empty if it is the targets' default."""
     own = training.samples.targets.loss()
     assert own is not None
     return [] if training.loss.name == own.name else [f"the loss {training.loss.name}"]
 
 
 def _without(text: str, left_out: list[str]) -> str:
-    """Add what a recipe has no word for."""
+    """Add a comment on settings that a recipe cannot express."""
     return f"{text}\n# without {', '.join(left_out)}" if left_out else text
 
 
 def _shown(value: Any) -> str:
-    """Return a value as Python, an optimizer with its rate alone."""
+    """Return a value as Python code; an optimizer with its learning rate only."""
     if (said := describe(value, OPTIMIZERS)) is not None:
         return f"{type(value).__name__}(learning_rate={said['learning_rate']:g})"
     return f"{value:g}" if isinstance(value, float) else repr(value).replace("'", '"')
 
 
 def _command(training: Training) -> str:
-    """Return the command that trains such a network on a file."""
+    """Return the command that trains the same network on a file."""
     settings, samples = training.settings, training.samples
     said = {
         "target": samples.target,

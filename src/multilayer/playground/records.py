@@ -1,4 +1,4 @@
-"""Records: what `Recorder` writes of a training, read while it is being written."""
+"""Reading the files that `Recorder` writes, even while they are being written."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,20 @@ from multilayer.training.recorder import FORMAT, MIDDLE, MOST_LINE
 __all__ = ["Record", "Series"]
 
 MOST_NAMES, MOST_LAYERS, MOST_WORDS = 64, 256, 300
-"""Metrics, layers, and characters of a text, that are read of a line."""
+"""Maximum numbers of metrics, of layers, and of characters in a text, per line of a file."""
 POINTS, LAYER_POINTS = 500, 150
-"""A curve has up to twice as many."""
+"""Long curves of metrics, and of layers, keep at least this many points, at most twice as many."""
 
 Row = tuple[int, dict[str, Any]]
 
 
 class Series:
-    """Rows by epoch, of which evenly spaced ones are kept if there are many.
+    """Rows by epoch; if there are many, only evenly spaced rows are kept.
+
+    Parameters
+    ----------
+    n_points : int
+        At most twice this number of rows are kept, and the last one.
 
     Examples
     --------
@@ -40,12 +45,12 @@ class Series:
         self._stride = 1
 
     def add(self, epoch: int, values: dict[str, Any]) -> None:
-        """Add a row, after those of earlier epochs.
+        """Add a row.
 
         Raises
         ------
         InvalidArgumentError
-            If there is one of this epoch, or of a later one.
+            If the epoch is not later than that of the last row.
         """
         if self._last is not None and epoch <= self._last[0]:
             raise InvalidArgumentError("must be later than the last one", "epoch", got=epoch)
@@ -59,14 +64,14 @@ class Series:
         self._n += 1
 
     def forget_after(self, epoch: int) -> None:
-        """Leave out later epochs."""
+        """Remove the rows of later epochs."""
         self._kept = [row for row in self._kept if row[0] <= epoch]
         self._n = self._stride * len(self._kept)
         self._last = self._kept[-1] if self._kept else None
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that are kept, and the last one."""
+        """The rows that were kept, and the last row."""
         is_kept = self._last is None or (self._kept and self._kept[-1] is self._last)
         return self._kept if is_kept else [*self._kept, self._last]  # type: ignore[list-item]
 
@@ -77,7 +82,7 @@ class Series:
 
 
 class Record:
-    """The record of one training in a file, which may still grow.
+    """The record of one training run, in a file that may still grow.
 
     Parameters
     ----------
@@ -86,11 +91,13 @@ class Record:
     Attributes
     ----------
     about : dict
-        What the first line says; empty until it has been read.
+        The content of the first line; empty until it has been read.
     fault : str
-        Why the file is not a record; empty if it may be one.
+        Why the file is not a record; empty if no fault was found.
     news : float
-        When it was last written to, in seconds since 1970.
+        When the file was last written to, in seconds since 1970.
+    n_damaged : int
+        Number of damaged lines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,19 +115,19 @@ class Record:
         self._end: dict[str, Any] | None = None
 
     def read(self, most: int) -> int:
-        """Read what is new, at most so many bytes; return how many there were."""
+        """Read what is new, up to `most` bytes; return the number of bytes read."""
         try:
             with self.path.open("rb", buffering=0) as file:
                 found = os.fstat(file.fileno())
                 if found.st_ino != self._inode or found.st_size < self._place:
-                    self._begin(found.st_ino)  # it was replaced
+                    self._begin(found.st_ino)  # the file was replaced
                 self.news = found.st_mtime
                 if self.fault or found.st_size == self._place:
                     return 0
                 file.seek(self._place)
                 new = file.read(most)
         except OSError as error:
-            self._begin(-1)  # so that it is read anew, once it can be
+            self._begin(-1)  # so that it is read from the start once that is possible
             self.fault = f"cannot be read: {(error.strerror or str(error)).lower()}"
             return 0
         self._place += len(new)
@@ -133,7 +140,7 @@ class Record:
         return len(new)
 
     def _take(self, line: bytes) -> None:
-        """Take over a line, or count it as damaged."""
+        """Store the content of a line, or count the line as damaged."""
         if self.fault or not line.strip():
             return
         try:
@@ -147,7 +154,7 @@ class Record:
             if self.about:
                 self.n_damaged += 1
             else:
-                self.fault = "is not the record of a training"
+                self.fault = "is not the record of a training run"
 
     def _understand(self, recorded: Mapping[str, Any]) -> None:
         if "format" in recorded:
@@ -177,12 +184,12 @@ class Record:
         if any(recorded[name] != value for name, value in FORMAT.items()):
             raise InvalidArgumentError("another format")
         about = _beginning(recorded)
-        self._metrics = Series(POINTS)  # a training that is resumed writes its epochs once more
+        self._metrics = Series(POINTS)  # a resumed training run writes all its epochs again
         self._layers.forget_after(about["n_complete"])
         self.about, self._step, self._end = about, None, None
 
     def summary(self) -> dict[str, Any]:
-        """Return how far it is, for a list of trainings."""
+        """Return the progress of the training run, for a list of runs."""
         rows, about = self._metrics.rows, self.about
         return {
             "began": about["began"],
@@ -196,21 +203,21 @@ class Record:
         }
 
     def losses(self) -> list[float | None]:
-        """Return the training losses, some of them if there are many; of an ensemble, the medians.
+        """Return the training losses, evenly spaced if there are many.
 
-        None stands for infinity and NaN.
+        For an ensemble, return the medians. None means infinity or NaN.
         """
         rows = [values for _, values in self._metrics.rows if "train_loss" in values]
         return [_middle(values["train_loss"]) for values in rows]
 
     def last_of(self, measure: str) -> dict[str, float]:
-        """Return the last values of a measure, by the name of the layer."""
+        """Return the last values of a measure, by the layer's name."""
         values = self._layers.last.get(measure, [])
         found = zip(self.about["layer_names"], values, strict=False)
         return {name: value for name, value in found if value is not None}
 
     def details(self) -> dict[str, Any]:
-        """Return all that is known, as values for JSON."""
+        """Return the whole record, as values for JSON."""
         rows, of_layers = self._metrics.rows, self._layers.rows
         names = dict.fromkeys(name for _, values in rows for name in values)
         curves = {name: _curve([values.get(name) for _, values in rows]) for name in names}
@@ -236,7 +243,7 @@ class Record:
 
 
 def _beginning(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the first line says, checked."""
+    """Return the content of the first line, or raise if it is not valid."""
     numbers = ("n_complete", "n_epochs", "n_members", "n_samples", "n_parameters", "batch_size")
     about: dict[str, Any] = {name: _count(recorded[name]) for name in numbers}
     about |= {name: _text(recorded[name]) for name in ("began", "monitor", "output")}
@@ -296,7 +303,7 @@ def _numbers(value: Any, n: int) -> list[float | None]:
 
 
 def _value(value: Any) -> Any:
-    """Return a number, or the quantiles over an ensemble's members."""
+    """Return a number, or quantiles over an ensemble's members."""
     return _numbers(value, len(MIDDLE)) if isinstance(value, list) else _number(value)
 
 
@@ -305,7 +312,7 @@ def _middle(value: Any) -> Any:
 
 
 def _in_words(part: Any) -> str:
-    """Return a loss or an optimizer as its name with its parameters."""
+    """Return the name of a loss or optimizer, with its parameters."""
     if not isinstance(part, dict):
         return "" if part is None else _text(part)
     name = _text(part["name"]).replace("_", " ")
@@ -314,12 +321,12 @@ def _in_words(part: Any) -> str:
 
 
 def _short(value: float | None) -> float | None:
-    """Return a number with as many digits as a picture shows."""
+    """Return a number, rounded to the digits that a picture can show."""
     return None if value is None else float(f"{value:.4g}")
 
 
 def _curve(values: Sequence[Any]) -> dict[str, list[float | None] | None]:
-    """Return a curve; of an ensemble, with the quantiles below and above."""
+    """Return a curve; for an ensemble, the median with the lower and the upper quantile."""
     if not any(isinstance(value, list) for value in values):
         return {"low": None, "middle": list(values), "high": None}
     columns = [value if isinstance(value, list) else [value] * len(MIDDLE) for value in values]

@@ -1,4 +1,4 @@
-"""Server: the page, and one session for each websocket, on this machine alone."""
+"""Server: the page, and one session per websocket."""
 
 import asyncio
 import ipaddress
@@ -29,16 +29,16 @@ __all__ = ["MAX_BYTES", "application"]
 
 PAGE = Path(__file__).parent / "page"
 MAX_BYTES = MAX_FILE + MAX_HEAD + 1
-"""Of one message."""
+"""Maximum size of a message, in bytes."""
 MAX_SESSIONS = 32
 REFUSED, GOING_AWAY, BUSY = 1008, 1001, 1013
-"""Codes of RFC 6455, section 7.4."""
+"""Status codes of RFC 6455, section 7.4."""
 MAX_SHOWN = 1_000
-"""Characters of a reason, which may quote what came."""
+"""Maximum number of characters in a reason, which may quote a message."""
 MAX_REASON = 120
-"""Bytes of a reason in a close frame."""
+"""Maximum number of bytes of a reason in a close frame."""
 FULL = 0.02
-"""Seconds to wait if a session has not yet read what was said."""
+"""Seconds to wait if a session has not yet read its messages."""
 HEADERS = {
     b"content-security-policy": b"default-src 'self'; img-src 'self' blob:; object-src 'none'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -55,15 +55,16 @@ def application(host: str = "127.0.0.1", follower: Follower | None = None) -> AS
     Parameters
     ----------
     host : str
-        The address it is bound to. Requests are answered if their ``Host`` is this one, or a name
-        of the loopback interface; if it stands for all interfaces, any IP address.
+        The address that the server is bound to. Requests are answered if their ``Host`` is this
+        address or a name of the loopback interface; if `host` means all interfaces, it may also be
+        any IP address.
     follower : Follower, optional
-        Reads the trainings that ``follow.html`` shows.
+        Reads the training runs that ``follow.html`` shows.
     """
     routes: list[BaseRoute] = [WebSocketRoute("/session", _Sessions().serve)]
     if follower is not None:
 
-        def runs(request: Request) -> JSONResponse:  # in a thread of its own
+        def runs(request: Request) -> JSONResponse:  # not async, so that it runs in a thread
             return JSONResponse(follower.look(request.query_params.getlist("show")))
 
         routes.append(Route("/runs", runs))
@@ -72,10 +73,10 @@ def application(host: str = "127.0.0.1", follower: Follower | None = None) -> AS
 
 
 class _OwnPagesOnly:
-    """Refuses what another page, or a name that was bent to this machine, asks for.
+    """Refuses requests from pages of other sites, and those for other host names.
 
-    A page of another site may send requests to this machine, but cannot change their ``Origin``;
-    and after DNS rebinding they carry that site's name as ``Host``.
+    A page of another site can send requests to this machine, but cannot change their ``Origin``.
+    After DNS rebinding, the ``Host`` of such requests is the name of that site.
     """
 
     def __init__(self, inner: ASGIApp, host: str) -> None:
@@ -129,7 +130,7 @@ class _Sessions:
         self.is_warm = False
 
     async def serve(self, socket: WebSocket) -> None:
-        """Pass messages between a page and its session, until one of them ends."""
+        """Pass messages between a page and its session until one of them ends."""
         await socket.accept()
         if len(self.open) >= MAX_SESSIONS:
             await _refuse(socket, f"there are {MAX_SESSIONS} sessions already", BUSY)
@@ -138,7 +139,7 @@ class _Sessions:
         over: asyncio.Future[str] = loop.create_future()
 
         def send(message: bytes) -> None:
-            """Send from the session's thread, which waits for it."""
+            """Send a message; the session's thread waits until it is sent."""
             sends = socket.send_bytes(message)
             try:
                 sending = asyncio.run_coroutine_threadsafe(sends, loop)
@@ -179,7 +180,7 @@ class _Sessions:
             self.open.discard(session)
 
     async def _listen(self, socket: WebSocket, session: Session) -> str:
-        """Tell a session what its page says; return what was wrong with it, or nothing."""
+        """Pass the page's messages on until it is gone; return the error of an invalid message."""
         showing: asyncio.Future[None] | None = None
         while True:
             try:
@@ -195,7 +196,7 @@ class _Sessions:
                 return str(error)
             while not session.tell(message):
                 await asyncio.sleep(FULL)
-            if message == Command("seen") and showing is None:  # the first picture is there
+            if message == Command("seen") and showing is None:  # the page shows its first frame
                 showing = asyncio.ensure_future(_show_bundled(socket))
                 if not self.is_warm:
                     self.is_warm = True
@@ -203,7 +204,7 @@ class _Sessions:
 
 
 async def _show_bundled(socket: WebSocket) -> None:
-    """Send the thumbnails that take a while, as scikit-learn must be loaded."""
+    """Send the thumbnails that take a while, because scikit-learn must be imported."""
     arrays = await asyncio.to_thread(bundled_thumbnails)
     with suppress(RuntimeError, WebSocketDisconnect):  # the page is gone
         await socket.send_bytes(pack({"type": "thumbnails"}, arrays))

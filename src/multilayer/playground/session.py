@@ -1,4 +1,4 @@
-"""Session: one training in a thread of its own, which obeys the page and shows it what it does."""
+"""Session: a training run in a thread, controlled by the page and shown on it."""
 
 import queue
 import threading
@@ -43,37 +43,37 @@ if TYPE_CHECKING:
 __all__ = ["FORGOTTEN", "Ended", "Session"]
 
 FRAME = 1 / 30
-"""Seconds between two frames, at least."""
+"""Minimum number of seconds between two frames."""
 STRETCH = 0.02
-"""Seconds of training between two looks at what the page says; fewer if other sessions wait."""
+"""Seconds of training between two checks for messages; less if other sessions wait."""
 LEAST_STRETCH = 0.003
-"""About as long as a frame takes."""
+"""About the time that a frame takes."""
 REST = 0.25
-"""Seconds to wait for the page while nothing is to be done."""
+"""Seconds to wait for a message while there is nothing to do."""
 UNSEEN, FORGOTTEN = 5.0, 900.0
-"""Seconds after which a training pauses whose last frame was not seen, and a session ends."""
+"""Seconds without a sign from the page after which training pauses, and the session ends."""
 INBOX = 8
-"""Messages that wait, each of which may be a file; the next ones wait in the connection."""
+"""Maximum number of waiting messages, each perhaps a file; others wait in the connection."""
 Send = Callable[[bytes], None]
 
 
-class Ended(Exception):  # noqa: N818 - it is no error
+class Ended(Exception):  # noqa: N818 - it is not an error
     """The page is gone, or the session was ended."""
 
 
 class Session:
-    """A training in a thread of its own.
+    """A training run in a separate thread.
 
-    It sends a frame when the page has seen the one before, so a slow page gets fewer of them, and
-    nothing is ever queued. If a frame is not seen for 5 seconds, as by a hidden page, the training
-    stands still until it is.
+    A session sends a frame only when the page has seen the previous one, so a slow page gets fewer
+    frames, and none are queued. If a frame is not seen for 5 seconds, for example because the page
+    is hidden, training pauses until it is.
 
     Parameters
     ----------
     send : callable
-        Takes a message of bytes, waits until it is on its way, and raises `Ended` if it cannot be.
+        Takes a message as bytes, waits until it is sent, and raises `Ended` if that is impossible.
     on_end : callable
-        Takes the reason, once the session is over.
+        Called with the reason when the session is over.
     """
 
     def __init__(self, send: Send, on_end: Callable[[str], None]) -> None:
@@ -102,7 +102,7 @@ class Session:
         self._thread.start()
 
     def tell(self, message: Message) -> bool:
-        """Pass on what the page says; return False if too much is waiting."""
+        """Pass on a message from the page; return False if too many are waiting."""
         try:
             self._inbox.put_nowait(message)
         except queue.Full:
@@ -110,7 +110,7 @@ class Session:
         return True
 
     def end(self) -> None:
-        """End the session, which may take as long as what it is doing."""
+        """Ask the session to end, which it does after its current computation."""
         self._is_over.set()
 
     def join(self, timeout: float | None = None) -> None:
@@ -123,7 +123,7 @@ class Session:
             while not self._is_over.is_set():
                 self._obey_all()
                 self._find()
-                # What is done without playing is short, and a person waits for it.
+                # Without training there is little to compute, and a person waits for it.
                 with TURNS.take() if self._trains else nullcontext():
                     self._train()
                     self._show()
@@ -133,7 +133,7 @@ class Session:
                     break
         except Ended:
             pass
-        except Exception as error:  # a session ends alone
+        except Exception as error:  # other sessions continue
             reason = f"this session failed: {type(error).__name__}: {error}"
             raise
         finally:
@@ -150,10 +150,10 @@ class Session:
     def _trains(self) -> bool:
         return self._training is not None and self._is_playing and self._is_watched
 
-    # What the page says ------------------------------------------------------------------------
+    # Messages from the page --------------------------------------------------------------------
 
     def _obey_all(self) -> None:
-        """Do what the page says; wait for it if there is nothing else to do."""
+        """Handle all messages; wait for one if there is nothing else to do."""
         now = time.monotonic()
         wait = 0.0
         if not self._trains:
@@ -220,7 +220,7 @@ class Session:
             self._say_recipes(training)
 
     def _look(self, message: Edit | Walk, training: Training) -> None:
-        """Set a weight by hand, or send a walk through one sample."""
+        """Set a weight, or send a walk through one sample."""
         self._is_changed = True
         if isinstance(message, Walk):
             self._say("walk", **walk_through(training, message.sample))
@@ -241,7 +241,7 @@ class Session:
     def _open_table(self, content: bytes) -> None:
         training = self._training
         if training is None:
-            raise InvalidArgumentError("choose settings before a table")
+            raise InvalidArgumentError("choose settings before you open a table")
         before = self._table, self._table_notes
         self._table, self._table_notes = read_csv(content)
         data = replace(
@@ -254,10 +254,10 @@ class Session:
             raise
 
     def _open_model(self, content: bytes) -> None:
-        """Go on with a model file: with its settings if it is from here, else with its shape."""
+        """Continue from a model file: with its settings if it has any, otherwise with its shape."""
         training = self._training
         if training is None:
-            raise InvalidArgumentError("choose settings before a model")
+            raise InvalidArgumentError("choose settings before you open a model")
         model = model_in(content)
         recorded = model.information.get("playground")
         if recorded is not None:
@@ -269,7 +269,7 @@ class Session:
     def _begin(
         self, settings: Settings, model: Model | None = None, *, is_new_table: bool = False
     ) -> None:
-        """Start a training anew; if its settings cannot be used, leave everything as it is."""
+        """Start a new training run; if its settings are not valid, change nothing."""
         before = self._training
         is_same = before is not None and before.settings.data == settings.data
         if is_same and not is_new_table and self._samples is not None:
@@ -289,7 +289,7 @@ class Session:
         self._send({"type": "built", "adopt": not is_asked, "notes": notes, **values}, arrays)
         self._is_changed = True
 
-    # What it does ------------------------------------------------------------------------------
+    # Training ----------------------------------------------------------------------------------
 
     def _train(self) -> None:
         """Take steps for a short while."""
@@ -311,7 +311,7 @@ class Session:
             self._advance(training)
 
     def _advance(self, training: Training) -> None:
-        """Take a step; pause if there are no more, or the training diverges."""
+        """Take a step; pause if there are no more steps, or training diverges."""
         self._is_changed = True
         try:
             if not training.step():
@@ -319,9 +319,9 @@ class Session:
                 self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
-            self._say("paused", reason=f"{error}. The weights are {_best_of(training)} again")
+            self._say("paused", reason=f"{error}. The weights are again {_best_of(training)}")
 
-    # What it shows -----------------------------------------------------------------------------
+    # Messages to the page ----------------------------------------------------------------------
 
     def _find(self) -> None:
         """Send the doctor's findings, if there are new ones."""
@@ -332,7 +332,7 @@ class Session:
             self._say("findings", findings=findings)
 
     def _show(self) -> None:
-        """Send a frame, if something has changed and the last one was seen."""
+        """Send a frame if something has changed and the last frame was seen."""
         training, now = self._training, time.monotonic()
         is_due = self._is_changed and self._is_seen and now >= self._next_frame
         if training is None or not is_due:
@@ -377,22 +377,22 @@ class Session:
         self._outbox.append(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
 
     def _post(self) -> None:
-        """Hand what is to be sent to the connection; a page that does not read keeps us waiting."""
+        """Send the messages in the outbox; this waits if the page does not read them."""
         for message in self._outbox:
             self._send_bytes(message)
         self._outbox.clear()
 
 
 def _end_of(training: Training) -> str:
-    """Return why a training has ended, in words."""
+    """Return a sentence on why training has ended."""
     patience = training.settings.patience
     why = f"Nothing has improved for {patience} epochs."
     if training.stopped_by == "n_epochs":
-        why = "The training has reached its last epoch."
+        why = "Training has reached the last epoch."
     return f"{why} The weights are {_best_of(training)}, the best." if patience else why
 
 
 def _best_of(training: Training) -> str:
-    """Return which weights the best ones are, in words."""
+    """Return a phrase that names the epoch of the best weights."""
     best = training.history.best_epoch
-    return f"those of epoch {best}" if best else "those of the start"
+    return f"those of epoch {best}" if best else "the initial ones"

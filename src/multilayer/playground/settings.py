@@ -1,4 +1,4 @@
-"""Settings: a network, its data and how it is trained, as the page says it; each checked."""
+"""Settings: a network, its data and its training, read from the page's JSON and validated."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -33,20 +33,20 @@ MAX_LAYERS, MAX_WIDTH = 12, 1_000
 MAX_SAMPLES, MAX_POINTS, MAX_CLASSES = 5_000, 2_000, 8
 MAX_EPOCHS = 100_000
 PLAIN = ("x1", "x2")
-"""The features of a point that are the point itself."""
+"""The default features of a point: its coordinates."""
 MAX_NAME = 200
-"""Characters in the name of a column, and in a formula."""
+"""Maximum number of characters in the name of a column, and in a formula."""
 TOY = ("circles", "moons", "xor", "spirals", "blobs", "plane", "curve")
 DATA_KINDS = Names("kind", [*TOY, "formula", "iris", "digits", "points", "table"])
 LOSSES = Names("loss", ["cross_entropy", "squared_error", "absolute_error", "huber"])
 STEPPING = Names("optimizer", [name for name, cls in OPTIMIZERS.items() if cls.takes_steps])
-"""The optimizers that take steps, which one can watch."""
+"""The optimizers that take steps, so that the page can show each step."""
 LIVE = ("learning_rate", "schedule", "epochs", "patience", "l1", "l2")
 Check = Callable[[object, str, str], Any]
 
 
 def whole(low: int, high: int) -> Check:
-    """Return the check of a whole number between two."""
+    """Return a check for an integer between two bounds, inclusive."""
 
     def check(value: object, name: str, owner: str) -> int:
         number = checks.integer(value, name, owner, minimum=low)
@@ -58,7 +58,7 @@ def whole(low: int, high: int) -> Check:
 
 
 def real(interval: str) -> Check:
-    """Return the check of a number in an interval."""
+    """Return a check for a number in an interval."""
     return lambda value, name, owner: checks.real(value, name, owner, interval)
 
 
@@ -67,7 +67,7 @@ def _one_of(names: Names) -> Check:
 
 
 def or_none(check: Check) -> Check:
-    """Return the check of what passes another one, or is None."""
+    """Return a check that accepts None, and whatever another check accepts."""
     return lambda value, name, owner: None if value is None else check(value, name, owner)
 
 
@@ -79,7 +79,7 @@ def _text(value: object, name: str, owner: str) -> str:
 
 
 def listed(check: Check, most: int, least: int = 0) -> Check:
-    """Return the check of a list, each of whose entries passes `check`."""
+    """Return a check for a list of `least` to `most` entries, each of which passes `check`."""
 
     def check_all(value: object, name: str, owner: str) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple)) or not least <= len(value) <= most:
@@ -104,18 +104,19 @@ _SEED = whole(0, 2**32 - 1)
 
 
 class Checked:
-    """Fields that are read from JSON, each by its own check."""
+    """Base class of settings that are read from JSON, with a check for each field."""
 
     _checks: dict[str, Check]
 
     @classmethod
     def of(cls, values: object) -> Self:
-        """Return the object with these fields, all of which must be there.
+        """Return an object with these fields, none of which may be missing.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            The message names the field, what is allowed, and what came.
+            If a field is missing, unknown or invalid. The message says what is allowed, and what
+            was given.
         """
         owner = cls.__name__
         if not isinstance(values, dict):
@@ -131,26 +132,27 @@ class Checked:
 
 @dataclass(frozen=True)
 class DataSettings(Checked):
-    """Which samples there are.
+    """Settings of the data.
 
     Attributes
     ----------
     kind : str
-        One of ``DATA_KINDS``: a small data set, points drawn by hand, or a table, as iris is one.
+        One of ``DATA_KINDS``: a toy data set, a formula, iris, digits, points drawn by hand, or a
+        table.
     n_samples, noise, seed
-        How many samples a data set has, their noise, and what draws them and the split.
+        The number of samples of a toy data set, their noise, and the seed of samples and split.
     validation : float
-        The share of the samples to validate on.
+        The share of validation samples.
     formula : str
-        What ``toy.formula`` takes.
+        An argument of ``toy.formula``.
     points : tuple of (x, y, class)
-        Those drawn by hand.
+        The points drawn by hand.
     target : str
-        The column of a table to predict; the last one if it is empty.
+        The column of a table to predict; if empty, the last one.
     features : tuple of str
-        What the network is given of points of the plane; names in ``FEATURES``.
+        The inputs of the network for points of the plane; names in ``FEATURES``.
     shown : tuple of str
-        The two inputs of a table that the picture shows; none for two principal components.
+        The two inputs of a table that the picture shows; if empty, two principal components.
     """
 
     kind: str
@@ -180,7 +182,7 @@ class DataSettings(Checked):
 
 @dataclass(frozen=True)
 class Settings(Checked):
-    """A network, its data and how it is trained.
+    """Settings of a network, its data and its training.
 
     Attributes
     ----------
@@ -188,17 +190,17 @@ class Settings(Checked):
     hidden : tuple of int
         The width of each hidden layer.
     activation : tuple of str
-        The activation of each.
+        The activation of each hidden layer.
     normalization, dropout, initializer
         As in `multilayer.Architecture` and `multilayer.numpy.MLP`.
     loss : str or None
-        One of ``LOSSES``; None for the one that belongs to the targets.
+        One of ``LOSSES``; None for the default loss of the targets.
     optimizer, learning_rate, schedule, batch_size, l1, l2, seed
         As in `multilayer.training.fit`.
     epochs : int or None
-        How many there are; None for no end. Some schedules need one.
+        Number of epochs; None for no limit. Some schedules require a number.
     patience : int or None
-        The epochs without improvement that end the training: see `EarlyStopping`.
+        Number of epochs without improvement after which training stops: see `EarlyStopping`.
 
     Examples
     --------
@@ -248,15 +250,15 @@ class Settings(Checked):
 
     @property
     def live(self) -> dict[str, Any]:
-        """What may change during a training: the rate, its schedule, the end, the penalties."""
+        """The settings that may change during training: rate, schedule, end and penalties."""
         return {name: getattr(self, name) for name in LIVE}
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """Everything else: if it changes, the training starts anew."""
+        """The other settings: if one of them changes, training restarts."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in named.items() if name not in self.live}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `of` reads, as values for JSON."""
+        """Return all settings as values for JSON, which `of` reads."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What the page must know of a session before its first frame, and of the playground at all."""
+"""What the server tells the page first: the choices it offers, and a session's structure."""
 
 from dataclasses import fields
 from functools import cache
@@ -33,10 +33,11 @@ __all__ = ["bundled_thumbnails", "greeting", "structure_of"]
 Array = npt.NDArray[Any]
 
 THUMBNAIL = 120
+"""Number of samples in a thumbnail."""
 PICTURED = 13
-"""The image that stands for the digits, a three."""
+"""Index of the image on the thumbnail of the digits, a three."""
 EXAMPLES = 100
-"""Images that can be shown instead of a drawn one."""
+"""Number of images that can be shown instead of a drawn one."""
 FORMULAS = (
     "y > sin(3*x)",
     "x^2 + y^2 < 1",
@@ -55,7 +56,7 @@ FORMULAS = (
 
 @cache
 def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the names that the controls offer, and a picture of each data set that is drawn."""
+    """Return the names that the controls offer, and a thumbnail of each toy data set."""
     rates = {
         name: next(f.default for f in fields(OPTIMIZERS[name]) if f.name == "learning_rate")
         for name in STEPPING
@@ -83,7 +84,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
     drawn = {"thumbnail formula": _thumbnail(X, y)}
     for name, draw in SETS.items():
         X, y = draw(THUMBNAIL, rng=np.random.default_rng(0))
-        # A curve is pictured with its values above the line.
+        # A curve is drawn as points (x, y).
         places = np.column_stack([X, y]) if X.shape[1] == 1 else X
         drawn[f"thumbnail {name}"] = _thumbnail(places, y)
     return values, drawn
@@ -91,7 +92,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
 
 @cache
 def bundled_thumbnails() -> dict[str, Array]:
-    """Return pictures of iris and of the digits, which scikit-learn takes a while to load."""
+    """Return thumbnails of iris and of the digits, which scikit-learn takes a while to load."""
     table = iris()
     petals = table.select(table.columns[2:4])
     codes, _ = table["species"].categories()
@@ -108,7 +109,7 @@ def _thumbnail(places: Array, y: Array) -> Array:
 
 
 def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return what a session's network and samples are: values, and the samples' places."""
+    """Return a description of a session's network and samples: values for JSON, and arrays."""
     samples, net, view = training.samples, training.net, training.samples.view
     targets = samples.targets
     is_class = targets.task == "classification"
@@ -153,7 +154,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def _input_names(training: Training) -> list[str]:
-    """Return the names of the inputs, as far as the page shows them."""
+    """Return the names of the inputs that the page shows."""
     samples = training.samples
     if side := samples.side:
         return [f"row {i // side + 1}, column {i % side + 1}" for i in range(side**2)]
@@ -162,7 +163,7 @@ def _input_names(training: Training) -> list[str]:
 
 
 def _class_names(training: Training) -> list[str]:
-    """Return the classes' names; numbers alone say nothing."""
+    """Return the names of the classes; a number is prefixed with the target's name."""
     samples = training.samples
     classes: Array = samples.targets.classes
     return [str(c) if classes.dtype.kind == "U" else f"{samples.target} {c}" for c in classes]

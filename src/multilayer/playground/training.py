@@ -1,4 +1,4 @@
-"""Training: a network and its loop, taken step by step."""
+"""A network in training, one step at a time."""
 
 import json
 from importlib import import_module
@@ -30,15 +30,15 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 WARM = Event()
-"""Whether what `warm_up` loads is there."""
+"""Set once `warm_up` has finished."""
 ENDS = ("n_epochs", "early_stopping")
-"""Reasons for an end that other settings may move."""
+"""Reasons for the end of training that no longer hold if settings change."""
 POINTS = 400
-"""Of a curve: when there are twice as many, every other one is left out."""
+"""When a curve has twice as many points, every other one is removed."""
 
 
 def _share_right(y: Array, prediction: Array) -> float:
-    """Return the share of classes that are right, also if they were fitted as 0 and 1."""
+    """Return the accuracy; classes may be numbers, or values fitted as 0 and 1."""
     if prediction.ndim == 2:
         y, prediction = y.argmax(axis=1), prediction.argmax(axis=1)
     elif prediction.dtype.kind == "f":
@@ -53,34 +53,34 @@ SCORES = {
 
 
 def affine_pairs(net: MLP, gradients: list[Pair] | None = None) -> list[Pair]:
-    """Return W and b of each affine layer, or the gradients in them, without normalisations."""
+    """Return W and b of each affine layer, or their gradients, without normalisation layers."""
     pairs = net.weights if gradients is None else gradients
     return pairs[:: 2 if net.architecture.normalization else 1]
 
 
 class Training:
-    """A network in training, as `multilayer.training.fit` trains it, with the same bits.
+    """A network in training; its weights have the same bits as after `multilayer.training.fit`.
 
     Parameters
     ----------
     settings : Settings
     samples : Samples
     model : Model, optional
-        A network with the same architecture, from whose weights to begin.
+        A model with the same architecture, whose weights are the initial ones.
 
     Attributes
     ----------
     net : MLP
     loop : Loop
     curve : list of (epoch, training loss, validation loss, training score, validation score)
-        NaN for what is not measured.
+        NaN where nothing was measured.
     scores : tuple of float
-        Accuracy, or R², of the training and of the validation samples at the last epoch's end.
+        Accuracy, or R², on the training and on the validation samples after the last epoch.
     n_edits : int
         How many times a weight was set by hand.
     is_repeatable : bool
-        Whether the settings alone lead here: no weight was set by hand or came from a file, and
-        nothing was changed on the way.
+        Whether the settings alone determine the weights: none was set by hand or came from a file,
+        and no setting was changed during training.
     """
 
     def __init__(self, settings: Settings, samples: Samples, model: Model | None = None) -> None:
@@ -147,46 +147,46 @@ class Training:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer, with the rate of the settings."""
+        """The optimizer, with the learning rate of the settings."""
         made: Any = OPTIMIZERS[self.settings.optimizer]
         return made(learning_rate=self.settings.learning_rate)
 
     @property
     def targets(self) -> Array:
-        """The targets of all samples, as the loss takes them."""
+        """The targets of all samples, in the form that the loss takes."""
         found = self.samples.encoded
-        if self.loss.task == "regression" and found.ndim == 1:  # classes as 0 and 1
+        if self.loss.task == "regression" and found.ndim == 1:  # one-hot classes
             return np.eye(self.samples.targets.out_features)[found]
         return found
 
     @property
     def stopped_by(self) -> str:
-        """Why the training has ended: see `History`; empty if it has not."""
+        """Why training has ended: see `History`; empty if it has not."""
         found: str = self.loop.run.stopped_by
         return found
 
     @property
     def history(self) -> History:
-        """What was measured in each epoch."""
+        """The metrics of each epoch."""
         found: History = self.loop.run.history
         return found
 
     def step(self) -> bool:
-        """Take one step, and end the epoch after its last one; return whether one was taken.
+        """Take one step, and end the epoch after its last step; return False if none was left.
 
         Raises
         ------
         DivergenceError
-            If the training diverges; the weights are then those of the best epoch again.
+            If training diverges; the weights are then reset to those of the best epoch.
         """
         run = self.loop.run
         try:
             # An overflow becomes an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 if next(self._moments, None) is None:
-                    if run.keep_best and not self._is_at_end:  # as `EarlyStopping` asks
+                    if run.keep_best and not self._is_at_end:  # set by `EarlyStopping`
                         run.restore_best(run.members)
-                    self._is_at_end = True  # weights edited from now on stay
+                    self._is_at_end = True  # later edits of weights must not be undone
                     return False
                 if run.is_under_way and run.step == run.n_steps:
                     next(self._moments)
@@ -197,23 +197,23 @@ class Training:
         return True
 
     def change(self, settings: Settings) -> None:
-        """Go on with another rate, schedule, end or penalties, from the next step on.
+        """Continue with another rate, schedule, end or penalties from the next step on.
 
         Raises
         ------
         InvalidArgumentError
-            If the schedule needs an end, and there is none; the training stays as it is.
+            If the schedule needs a number of epochs, and there is none; nothing changes then.
         """
         schedule_of(settings)
         has_begun = self.loop.run.epoch > 0
         is_other = _steps_of(settings) != _steps_of(self.settings)
-        is_back = bool(self.stopped_by) and self.loop.run.keep_best  # at the best weights
+        is_back = bool(self.stopped_by) and self.loop.run.keep_best  # best weights were restored
         if has_begun and (is_other or is_back):
             self.is_repeatable = False
         numbers, arrays = self.loop.state()
         stopping = None if self.stopped_by else self._stopping.state()
         for member in numbers["run"]["members"]:
-            if member["stopped_by"] in ENDS:  # the end may have moved
+            if member["stopped_by"] in ENDS:  # training may continue with the new settings
                 member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
@@ -223,17 +223,17 @@ class Training:
             self._stopping.set_state(stopping)
 
     def edit(self, layer: int, unit: int, source: int | None, value: float) -> None:
-        """Set one weight by hand; the optimizer keeps what it remembers.
+        """Set one weight by hand; the optimizer keeps its state.
 
-        If epochs are judged by the loss at their beginning, the one under way begins anew: the mean
-        of its losses would belong neither to the weights before nor to those after.
+        If epochs are judged by the training loss, the current epoch begins again: the mean of its
+        losses would belong neither to the old weights nor to the new ones.
 
         Parameters
         ----------
         layer, unit : int
-            Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
+            The layer, from 1, where the output layer is the last one; and the unit, from 0.
         source : int or None
-            The input that the weight multiplies; None for the bias.
+            The input that the weight multiplies, from 0; None for the bias.
         value : float
 
         Raises
@@ -251,9 +251,7 @@ class Training:
         if source is not None:
             W[unit, source] = value
         elif b is None:
-            raise InvalidArgumentError(
-                "has no bias in front of batch normalisation", "layer", got=layer
-            )
+            raise InvalidArgumentError("has no bias before batch normalisation", "layer", got=layer)
         else:
             b[unit] = value
         self.n_edits += 1
@@ -262,14 +260,14 @@ class Training:
             self._begin_epoch_anew()
 
     def _go_back(self) -> None:
-        """Go on from the best epoch's weights, with an optimizer that remembers nothing."""
+        """Continue from the weights of the best epoch, with a fresh state of the optimizer."""
         run = self.loop.run
         run.restore_best(run.members)
         self.is_repeatable = False
         self._begin_epoch_anew(keep_optimizer=False)
 
     def _begin_epoch_anew(self, *, keep_optimizer: bool = True) -> None:
-        """Go on from these weights with the first step of the epoch under way, if there is one."""
+        """Go back to the first step of the current epoch, if there is one, with these weights."""
         run = self.loop.run
         numbers, arrays = self.loop.state()
         if run.is_under_way:
@@ -285,7 +283,7 @@ class Training:
         self._is_at_end = is_at_end
 
     def _note_epoch(self) -> None:
-        """Add a point to the curve, and stop if nothing improves."""
+        """Add a point to the curve, and stop if there is no improvement."""
         self._stopping.on_epoch_end(self.loop.run)
         history, epoch = self.history, self.loop.run.epoch
         (name,) = self.metrics
@@ -299,7 +297,7 @@ class Training:
             self._stride *= 2
 
     def score(self) -> float:
-        """Return the accuracy, or R², of the training samples; NaN if there is one alone."""
+        """Return the accuracy, or R², on the training samples; NaN if there is only one."""
         if self.training.n_samples < 2:
             return np.nan
         _, p = self.trainer.evaluate(self.training)
@@ -312,7 +310,7 @@ class Training:
         return np.array(self.curve, dtype=np.float32).reshape(-1, 5)
 
     def to_model(self) -> Model:
-        """Return the network with its inputs and targets, and the settings in its information."""
+        """Return a model of the network, with the settings and the history as information."""
         samples = self.samples
         information = {
             "playground": self.settings.to_dict(),
@@ -321,21 +319,21 @@ class Training:
         return Model(self.net, samples.targets, samples.inputs, information)
 
     def finish(self) -> None:
-        """Release what the engine holds."""
+        """Release the resources of the trainer."""
         self.trainer.finish()
 
 
 def _steps_of(settings: Settings) -> dict[str, Any]:
-    """Return those live settings on which each step depends: the end does not, without schedule."""
+    """Return the live settings that affect steps: the number of epochs only with a schedule."""
     return settings.live | ({} if settings.schedule else {"epochs": None})
 
 
 def warm_up() -> None:
-    """Load and compile what a first epoch, R² and the doctor need, so that they need not wait."""
+    """Compile and import what the first epoch, R² and the doctor need, before they are used."""
     try:
         _load()
     finally:
-        WARM.set()  # also if that failed: a training then fails by itself, and says why
+        WARM.set()  # even after an error: training then fails too, and says why
 
 
 def _load() -> None:

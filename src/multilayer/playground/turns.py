@@ -1,8 +1,8 @@
-"""Turns: sessions that compute at once do so a few at a time, one after the other.
+"""Turns: a limit on the number of sessions that compute at the same time.
 
-Python lets one thread run at a time and does not care which: with twenty trainings, each call that
-lets go of its lock waits for all others. So a session that plays asks for a turn, of some
-milliseconds, and gets it in the order in which sessions have asked.
+Python runs one thread at a time and chooses it arbitrarily: with twenty training runs, each call
+that releases the interpreter lock waits for all others. Therefore, a session that trains waits for
+a turn of some milliseconds; turns are given in the order of the requests.
 """
 
 import os
@@ -15,12 +15,12 @@ __all__ = ["TURNS", "Turns"]
 
 
 class Turns:
-    """Lets so many threads compute at once, in the order in which they asked.
+    """A semaphore that serves waiting threads in the order of their requests.
 
     Parameters
     ----------
     n : int
-        How many.
+        Maximum number of threads that compute at the same time.
 
     Examples
     --------
@@ -37,12 +37,12 @@ class Turns:
 
     @property
     def n_waiting(self) -> int:
-        """How many threads wait for their turn."""
+        """Number of threads that wait for their turn."""
         return len(self._waiting)
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Wait for a turn, and give it to the one who has waited longest at the end."""
+        """Wait for a turn; at the end, pass it to the thread that has waited longest."""
         with self._lock:
             is_free = self._n_free > 0
             if is_free:
@@ -52,7 +52,7 @@ class Turns:
                 gate.acquire()
                 self._waiting.append(gate)
         if not is_free:
-            gate.acquire()  # until another thread opens it
+            gate.acquire()  # blocks until another thread releases it
         try:
             yield
         finally:
@@ -64,4 +64,4 @@ class Turns:
 
 
 TURNS = Turns(os.cpu_count() or 1)
-"""Those of all sessions of this process."""
+"""The turns of all sessions in this process."""

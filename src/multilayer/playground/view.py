@@ -1,4 +1,4 @@
-"""View: where a picture of inputs of any number lies, and where samples lie in it."""
+"""View: the line or plane that a picture shows of an input space of any dimension."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["View"]
 Array = npt.NDArray[Any]
 
 MARGIN = 0.12
-"""Of the samples' extent, on each side."""
+"""Margin around the samples, as a share of their extent, on each side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,11 @@ class View:
     low, high : array of shape (1 or 2,)
         The positions at the picture's edges.
     names : tuple of str
-        Of the axes.
+        The names of the axes.
     is_to_scale : bool
-        Whether positions are the inputs themselves.
+        Whether positions are coordinates of the samples, so that the axes can show numbers.
     features : callable, optional
-        Turns the points of the picture into the network's inputs, if they are not the same.
+        Turns points of the picture into inputs of the network, if these are different.
     """
 
     origin: Array
@@ -51,8 +51,8 @@ class View:
     ) -> Self:
         """Return the square around samples in the plane, or the interval around those on a line.
 
-        `reach` is its size on each side of 0, by default that of the samples and a margin; `names`
-        are those of the plane's axes.
+        It extends from −`reach` to `reach`, by default around the samples with a margin; `names`
+        are the names of the plane's axes.
         """
         n = X.shape[1]
         if reach is None:
@@ -63,14 +63,14 @@ class View:
 
     @classmethod
     def of_table(cls, X: Array, input_names: Sequence[str], shown: Sequence[str]) -> Self:
-        """Return the plane of two inputs through the mean, or that of two principal components.
+        """Return the plane through the mean along two inputs or two principal components.
 
         Parameters
         ----------
         X : array of shape (n_samples, in_features)
         input_names : sequence of str
         shown : sequence of str
-            The names of two inputs; none for the principal components.
+            The names of two inputs; empty for the first two principal components.
         """
         n = X.shape[1]
         origin = X.mean(axis=0)
@@ -86,7 +86,7 @@ class View:
             origin = np.where(basis.any(axis=0), 0, origin)
         else:
             basis = np.linalg.svd(_some(X - origin), full_matrices=False)[2][:2]
-            if len(basis) < 2:  # of a single row
+            if len(basis) < 2:  # there is only one row
                 basis = np.eye(n)[:2]
             names = "first principal component", "second principal component"
         basis, origin = basis.astype(np.float32), origin.astype(np.float32)
@@ -96,11 +96,11 @@ class View:
         return cls(origin, basis, low - MARGIN * span, high + MARGIN * span, names, False)
 
     def positions(self, X: Array) -> Array:
-        """Return where points lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
+        """Return the positions of points, of shape (n_samples, 1 or 2), from 0 to 1 if inside."""
         return ((X - self.origin) @ self.basis.T - self.low) / (self.high - self.low)
 
     def grid(self, side: int) -> Array:
-        """Return the inputs at the points of a grid, row after row, the highest one first."""
+        """Return the inputs at the points of a grid, row by row, the top row first."""
         steps = (np.arange(side) + 0.5) / side
         axes = [low + steps * (high - low) for low, high in zip(self.low, self.high, strict=True)]
         if len(axes) == 1:
@@ -113,6 +113,6 @@ class View:
 
 
 def _some(X: Array) -> Array:
-    """Return at most 5,000 rows, evenly spaced, and fewer of many inputs: 1,000,000 numbers."""
+    """Return evenly spaced rows: at most 5,000, and at most 1,000,000 numbers."""
     most = max(2, min(5_000, 1_000_000 // X.shape[1]))
     return X[:: -(-len(X) // most)]

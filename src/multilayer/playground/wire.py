@@ -17,10 +17,10 @@ ALIGN = 4
 
 
 def pack(values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    r"""Return one message: the length of a JSON object, the object, and then the arrays.
+    r"""Return one message: the length of a JSON object, the object, and the arrays.
 
-    The object holds the values, and under ``"arrays"`` each array's name, type, shape and place.
-    Floats become float32; NaN and infinity among the values become null.
+    The object contains the values, and under ``"arrays"`` each array's name, type, shape and
+    offset. Float arrays become float32; NaN and infinity among the values become null.
 
     Parameters
     ----------

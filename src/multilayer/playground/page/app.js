@@ -10,7 +10,7 @@ import { $, count } from "./dom.js";
 import { Connection } from "./connection.js";
 import { fitLayers, fromAddress, keepKnown, toAddress } from "./state.js";
 
-const PREPARING = "The first training loads and compiles what it needs, which can take some seconds.";
+const PREPARING = "The first training run loads and compiles code, which can take several seconds.";
 const UNTIL_THEN = { table: { kind: "spirals", target: "", shown: [] }, points: { kind: "xor" } };
 
 export class App {
@@ -87,7 +87,7 @@ export class App {
     this.tell("");
     const { settings } = this;
     const { kind, points } = settings.data;
-    if (kind === "table") this.tell("This link is about a table: paste it, or drop its file, to go on.");
+    if (kind === "table") this.tell("This link needs a table: to continue, paste the table, or drop its file here.");
     const isThere = kind === "points" ? new Set(points.map((p) => p[2])).size > 1 : kind !== "table";
     const data = isThere ? settings.data : { ...settings.data, ...UNTIL_THEN[kind] };
     this.say("settings", { settings: { ...settings, data } });

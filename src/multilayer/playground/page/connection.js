@@ -29,7 +29,7 @@ export class Connection {
     this.socket = new WebSocket(`ws${location.protocol === "https:" ? "s" : ""}://${location.host}/session`);
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.hear(unpack(data));
-    this.socket.onclose = () => this.onMessage("closed", this.reason || "the server has ended");
+    this.socket.onclose = () => this.onMessage("closed", this.reason || "the server has stopped");
   }
 
   hear(message) {

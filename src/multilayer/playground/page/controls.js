@@ -39,7 +39,7 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 
 const SLIDERS = {
   learning_rate: ["Learning rate", decades(-4, 1), shown],
-  epochs: ["Stop after", [5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, null], (v) => (v === null ? "no end" : `${count(v)} epochs`)],
+  epochs: ["Stop after", [5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, null], (v) => (v === null ? "never" : `${count(v)} epochs`)],
   patience: ["Stop early", [3, 5, 10, 20, 50, 100, 200, 500, null], (v) => (v === null ? "never" : `${v} epochs without gain`)],
   batch_size: ["Batch size", [1, 2, 4, 8, 16, 32, 64, 128, 256, 512], String],
   l1: ["L1 penalty", [0, ...decades(-5, 0)], shown],

@@ -5,7 +5,7 @@ import { fromAddress, isWord, SETTING_WORDS } from "./state.js";
 const MAX_BYTES = 200_000;
 
 // Each check takes a value and the name of its place, and returns what is wrong, or nothing.
-const text = (most) => (value, place) => (typeof value === "string" && value.trim() && value.length <= most ? "" : `${place} must be a text of 1 to ${most} characters`);
+const text = (most) => (value, place) => (typeof value === "string" && value.trim() && value.length <= most ? "" : `${place} must be text of 1 to ${most} characters`);
 const whole = (low, high) => (value, place) => (Number.isInteger(value) && value >= low && value <= high ? "" : `${place} must be a whole number from ${low} to ${high}`);
 const optional = (check) => Object.assign((value, place) => (value === undefined ? "" : check(value, place)), { isOptional: true });
 const first = (faults) => faults.find(Boolean) ?? "";
@@ -19,9 +19,9 @@ const fields = (checks) => (value, place) => {
   if (unknown !== undefined) return `${place} has a field “${unknown}”, but may only have ${Object.keys(checks).join(", ")}`;
   return first(Object.entries(checks).map(([name, check]) => (name in value || check.isOptional ? check(value[name], `${name} of ${place}`) : `${place} must have a field “${name}”`)));
 };
-const word = (value, place) => (isWord(value) ? "" : `${place} must be a word of small letters`);
+const word = (value, place) => (isWord(value) ? "" : `${place} must be a word in lowercase letters`);
 const address = (value, place) => {
-  if (typeof value !== "string") return `${place} must be a text, as in the page’s address`;
+  if (typeof value !== "string") return `${place} must be text, as in the page’s address`;
   const unknown = [...new URLSearchParams(value).keys()].find((key) => !SETTING_WORDS.includes(key));
   return unknown === undefined ? "" : `${place} sets “${unknown}”, but there are only ${SETTING_WORDS.join(", ")}`;
 };
@@ -57,7 +57,7 @@ function read(content, name) {
     throw new Error(`${name} is not JSON: ${error.message}`);
   }
   const fault = checkLesson(lesson, "the lesson");
-  if (fault) throw new Error(`${name} is no lesson yet: ${fault}.`);
+  if (fault) throw new Error(`${name} is not a valid lesson: ${fault}.`);
   return lesson;
 }
 
@@ -69,7 +69,7 @@ export async function readFile(file) {
 const fetched = {};
 async function get(path) {
   const answer = await fetch(`lessons/${path}`);
-  if (!answer.ok) throw new Error(`${path} is not there`);
+  if (!answer.ok) throw new Error(`${path} was not found`);
   return answer.text();
 }
 

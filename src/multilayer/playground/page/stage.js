@@ -71,9 +71,9 @@ export class Stage {
     stepper.setAttribute("role", "group");
     Object.assign(stepper.dataset, { hide: "hidden", part: "Layers and units" });
     stepper.setAttribute("aria-label", `Units of ${of}`);
-    for (const [sign, step, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
+    for (const [sign, step, word] of [["−", -1, "Remove a unit from"], ["+", 1, "Add a unit to"]]) {
       const button = element("button", "", sign);
-      button.setAttribute("aria-label", `One unit ${word} in ${of}`);
+      button.setAttribute("aria-label", `${word} ${of}`);
       button.dataset.key = `${index}${sign}`;
       button.disabled = hidden[index] + step < 1 || hidden[index] + step > most;
       button.onclick = () => {

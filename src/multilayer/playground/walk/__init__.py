@@ -1,4 +1,4 @@
-"""A walk through one sample: the chain rule, unit by unit, forward and back."""
+"""A walk of one sample through the network: the chain rule, unit by unit, forward and back."""
 
 from multilayer.playground.walk.course import steps_of_unit, walk_through
 

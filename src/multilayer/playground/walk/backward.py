@@ -1,4 +1,4 @@
-"""Backward: the steps from the loss to the gradient in every weight."""
+"""Backward: the steps from the loss to the gradient of every weight."""
 
 import numpy as np
 
@@ -22,10 +22,10 @@ GAMMA, BETA = r"\gamma", r"\beta"
 
 
 class Backward(Stepper):
-    """The steps back of one chain."""
+    """Writes the backward steps of one chain."""
 
     def slope(self, k: int, j: int) -> Step:
-        """Return the first step back in a layer: from the loss, or from the layer above."""
+        """Return the first backward step in a layer: from the loss, or from the next layer."""
         layer = self.layers[k - 1]
         if k == self.last:
             return self._of_loss(j)
@@ -97,7 +97,7 @@ class Backward(Stepper):
             }
             rule = f"{slope_in('z')} = {typeset(derivative, symbols)}"
             numbers = typeset(derivative.replace(the_sum, "S"), given)
-            words = f"{layer.function} mixes the units, so each output’s gradient takes part."
+            words = f"{layer.function} mixes the units, so the gradients of all outputs take part."
         else:
             slope = float(np.asarray(function.derivative(layer.z[[j]], layer.a[[j]])[0]))
             rule = rf"{left} = {of_a} \cdot \sigma'(z),\quad \sigma'(z) = {typeset(formula)}"
@@ -107,7 +107,10 @@ class Backward(Stepper):
                 numbers = (
                     rf"{signed(da)} \cdot \left( {typeset(formula, given)} \right) = {numbers}"
                 )
-            words = f"The gradient passes back through {layer.function}: times its slope at this z."
+            words = (
+                f"The gradient passes back through {layer.function}: it is multiplied by the slope "
+                "at this z."
+            )
             if slope == 0:
                 words = f"The slope of {layer.function} is 0 here: nothing passes back through it."
         numbers = f"{left} = {numbers} = {number(dz)}"
@@ -125,7 +128,10 @@ class Backward(Stepper):
         if self.normalization == "batch":
             rule = rf"\frac{{\gamma}}{{s}} {of_z}"
             numbers = rf"\frac{{{own}}}{{{number(std)}}}"
-            words = "Back through the normalisation, whose mean and deviation are constants here."
+            words = (
+                "Back through the normalisation; its mean and standard deviation are constants "
+                "here."
+            )
         else:
             rule = (
                 r"\frac{1}{s} \left( g - \overline{g} - \hat u\, \overline{g \hat u} \right),"
@@ -137,14 +143,14 @@ class Backward(Stepper):
                 rf"{signed(x_hat)} \cdot {means[1]} \right)"
             )
             words = (
-                "Back through the normalisation: each unit also moves the layer’s mean and "
-                "deviation, so the means of all units’ gradients are taken off."
+                "Back through the normalisation: each unit also changes the layer’s mean and "
+                "standard deviation, so two means over all units are subtracted."
             )
         numbers = f"{left} = {numbers} = {number(du)}"
         return Step("du", k, j, f"{left} = {rule}", numbers, words, du, is_back=True)
 
     def weights(self, k: int, j: int) -> Step:
-        """Return the step to the gradients in a unit's weights and bias."""
+        """Return the step to the gradients of a unit's weights and bias."""
         layer = self.layers[k - 1]
         of = layer.normalized
         own = self.at("u" if of else "z", k, j)
@@ -156,11 +162,11 @@ class Backward(Stepper):
             for i, gradient in enumerate(shown)
         ]
         rule = rf"{slope_in(self.weight(k, j))} = {slope_in(own)}\, {self.input(k)}"
-        words = "each weight’s gradient is the unit’s own times the input that it multiplies"
+        words = "the gradient of a weight is the unit’s gradient times the weight’s input"
         if layer.b is not None:
             rule += rf",\quad {slope_in(self.at('b', k, j))} = {slope_in(own)}"
             rows.append(rf"{flat(self.at('b', k, j))} &= {number(du)}")
-            words += "; the bias multiplies 1"
+            words += "; the input of the bias is 1"
         if of is not None:
             product = rf"{signed(float(layer.dz[j]))} \cdot {signed(float(of.x_hat[j]))}"
             rows.append(rf"{flat(GAMMA)} &= {product} = {number(float(of.dgamma[j]))}")
@@ -181,7 +187,7 @@ class Backward(Stepper):
         )
 
     def update(self, learning_rate: float) -> Step:
-        """Return the last step: the weight that plain gradient descent would change most."""
+        """Return the last step: the update of the weight that gradient descent changes most."""
         shown = [
             (abs(float(layer.dW[j, i])), k, j, i)
             for k, layer in enumerate(self.layers, start=1)
@@ -199,8 +205,9 @@ class Backward(Stepper):
             r"w \leftarrow w - \eta \frac{\partial \ell}{\partial w}",
             rf"{left} \leftarrow {number(w, 1)} - {number(rate)} \cdot {signed(dw)} = "
             f"{number(value, 1)}",
-            "Plain gradient descent would take η times its gradient off every weight and bias; "
-            "this is the weight that would change most. Training takes the mean over a batch.",
+            "Plain gradient descent subtracts η times the gradient from every weight and bias; "
+            "this is the weight that it would change most. Training uses the mean gradient of a "
+            "batch.",
             value,
             edges="in",
             input=i,

@@ -1,4 +1,4 @@
-"""Chain: what each layer computes for one sample, and the loss's gradients there, as numbers."""
+"""Chain: the numbers that each layer computes for one sample, and the loss's gradients."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 class Normalized(NamedTuple):
-    """What a normalisation makes of a layer's u: z = γ x̂ + β, with x̂ = (u − μ)/s.
+    """The numbers of a normalisation: z = γ x̂ + β, with x̂ = (u − μ)/s.
 
     Every array has shape (out_features,).
     """
@@ -35,8 +35,8 @@ class Normalized(NamedTuple):
 class LayerChain(NamedTuple):
     """A layer, forward and back: u = W x + b, z = u or normalised, a = σ(z).
 
-    ∂ℓ/∂q is called dq, and has q's shape; x has shape (in_features,), W (out_features,
-    in_features), and everything else (out_features,).
+    dq is ∂ℓ/∂q, with the shape of q. x has shape (in_features,), W has shape (out_features,
+    in_features), and the other arrays have shape (out_features,).
     """
 
     function: str
@@ -44,31 +44,31 @@ class LayerChain(NamedTuple):
     x: Array
     W: Array
     b: Array | None
-    """None in front of batch normalisation, whose β takes its place."""
+    """None before batch normalisation, whose β takes its place."""
     u: Array
     normalized: Normalized | None
     z: Array
     a: Array
     da: Array | None
-    """None for an output whose loss takes the logits z."""
+    """None for an output layer if the loss takes the logits z."""
     dz: Array
     du: Array
-    """∂ℓ/∂b, too, if there is a b."""
-    dW: Array  # noqa: N815 - the mathematics' own name
+    """This is also ∂ℓ/∂b, if there is a b."""
+    dW: Array  # noqa: N815 - the mathematical name
 
 
 class Chain(NamedTuple):
-    """A sample's way through a network, and back.
+    """The numbers of one sample's pass through a network, forward and back.
 
     Attributes
     ----------
     layers : list of LayerChain
         In forward order, the output layer last.
     target : array of shape (out_features,), or int
-        As the loss takes it: a class's number for a cross-entropy over classes.
+        In the form that the loss takes: for the cross-entropy over classes, the class's number.
     loss : Loss
     value : float
-        ℓ.
+        The loss ℓ of the sample.
     """
 
     layers: list[LayerChain]
@@ -78,16 +78,17 @@ class Chain(NamedTuple):
 
 
 def chain_of(net: MLP, x: Array, y: Array, loss: Loss) -> Chain:
-    """Return a sample's way through a network that predicts, and back.
+    """Return the numbers of one sample's pass through a network, forward and back.
 
-    Nothing is dropped, batch normalisation uses its running statistics, and ℓ has no penalty.
+    As in prediction, nothing is dropped, and batch normalisation uses its running statistics. The
+    loss has no penalty.
 
     Parameters
     ----------
     net : MLP
     x : array of shape (1, in_features)
     y : array of shape (1,), or (1, out_features)
-        The target, as the loss takes it.
+        The target in the form that the loss takes.
     loss : Loss
 
     Examples
@@ -119,7 +120,7 @@ def chain_of(net: MLP, x: Array, y: Array, loss: Loss) -> Chain:
 
 
 def _hidden(function: str, parts: list[Any], x: Array, seen: LayerObservation) -> LayerChain:
-    """Fill in what an observation leaves out: before the normalisation, and before the σ."""
+    """Return a hidden layer, with u, the normalisation, dz and du, which `seen` does not have."""
     affine = next(part for part in parts if isinstance(part, Affine))
     activate = next(part for part in parts if isinstance(part, Activate))
     u = affine.forward(x[None])[0]

@@ -1,4 +1,4 @@
-"""Course: all steps of a walk, in the order in which they are taken."""
+"""Course: all steps of a walk, in order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -20,19 +20,19 @@ __all__ = ["steps_of", "steps_of_unit", "walk_through"]
 
 
 def walk_through(training: Training, sample: int) -> dict[str, Any]:
-    """Return a walk through one of the samples that are shown, with the weights of this moment.
+    """Return a walk for one of the samples that are shown, with the current weights.
 
     Parameters
     ----------
     training : Training
     sample : int
-        Its number in ``training.samples.shown``.
+        Its index in ``training.samples.shown``.
 
     Returns
     -------
     dict
         ``steps``, each as the fields of a `Step`; ``notes``, sentences on what the walk leaves out;
-        ``sample``, its first ``inputs``, ``epoch``, ``step`` and ``n_edits``: of what, and when.
+        ``sample`` and its first ``inputs``; ``epoch``, ``step`` and ``n_edits`` when it was made.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def walk_through(training: Training, sample: int) -> dict[str, Any]:
         If there is no such sample.
     """
     settings, run = training.settings, training.loop.run
-    # In double precision, so that the numbers of a step add up as they are written.
+    # In double precision, so that the numbers shown in a step add up.
     chain = _chain(training, training.net.copy(np.float64), sample)
     steps = steps_of(
         chain,
@@ -60,7 +60,7 @@ def walk_through(training: Training, sample: int) -> dict[str, Any]:
 
 
 def steps_of_unit(training: Training, sample: int, layer: int, unit: int) -> list[Step]:
-    """Return the steps forward of one unit, for one of the samples that are shown."""
+    """Return the forward steps of one unit, for one of the samples that are shown."""
     is_regression = training.samples.targets.task == "regression"
     chain = _chain(training, training.net, sample)
     forward = Forward(chain, training.settings.normalization, is_regression=is_regression)
@@ -72,16 +72,16 @@ def steps_of_unit(training: Training, sample: int, layer: int, unit: int) -> lis
 def steps_of(
     chain: Chain, normalization: str | None, learning_rate: float, *, is_regression: bool
 ) -> list[Step]:
-    """Return all steps: forward, the loss, back, and what plain gradient descent would do.
+    """Return all steps: forward, the loss, back, and a step of plain gradient descent.
 
     Parameters
     ----------
     chain : Chain
     normalization : str or None
-        That of the hidden layers.
+        The normalization of the hidden layers.
     learning_rate : float
     is_regression : bool
-        Whether the output is a value and no probability.
+        Whether the output is a value instead of a probability.
     """
     forward = Forward(chain, normalization, is_regression=is_regression)
     backward = Backward(chain, normalization, is_regression=is_regression)
@@ -104,7 +104,7 @@ def steps_of(
 def _in_order(
     chain: Chain, k: int, normalization: str | None, parts: Sequence[Any]
 ) -> Iterator[Step]:
-    """Take a layer's units one by one; or part by part, if one of these needs all units."""
+    """Yield a layer's steps unit by unit; or part by part, if a part needs all units."""
     layer = chain.layers[k - 1]
     units = range(min(SHOWN, len(layer.z)))
     by_unit = [[part(k, j) for part in parts] for j in units]
@@ -128,10 +128,10 @@ def _notes(training: Training) -> Iterator[str]:
         yield "Dropout is off, as in prediction: nothing is dropped on this walk."
     if settings.normalization == "batch":
         yield (
-            "Batch normalisation uses its running mean and deviation, as in prediction. In "
-            "training they are those of each batch, and depend on the weights too."
+            "Batch normalisation uses its running mean and standard deviation, as in prediction. "
+            "Training uses those of each batch, which also depend on the weights."
         )
     if settings.l1 or settings.l2:
-        yield "The penalties are left out: the loss is that of the sample alone."
+        yield "The penalties are left out: only the loss of this sample is shown."
     if getattr(targets, "scale", None) is not None:
-        yield "The target is measured from its mean, in standard deviations."
+        yield "The target is standardized to mean 0 and standard deviation 1."

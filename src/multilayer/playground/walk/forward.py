@@ -11,10 +11,10 @@ __all__ = ["Forward"]
 
 
 class Forward(Stepper):
-    """The steps forward of one chain."""
+    """Writes the forward steps of one chain."""
 
     def affine(self, k: int, j: int) -> Step:
-        """Return the step to z, or to the u that is then normalised."""
+        """Return the step to z, or to u if it is normalised afterwards."""
         layer = self.layers[k - 1]
         kind = "u" if layer.normalized else "z"
         n, value, left = len(layer.x), float(layer.u[j]), self.at(kind, k, j)
@@ -50,8 +50,10 @@ class Forward(Stepper):
         gamma, beta, mean, std = (float(v[j]) for v in (of.gamma, of.beta, of.mean, of.std))
         difference = rf"\frac{{{number(u)} - {signed(mean)}}}{{{number(std)}}}"
         words = {
-            "batch": "mean μ and deviation s are running averages over the batches so far",
-            "layer": f"mean μ and deviation s are those of the layer’s {len(layer.u)} units",
+            "batch": "the mean μ and the standard deviation s are running averages over the "
+            "batches so far",
+            "layer": "the mean μ and the standard deviation s are those of the layer’s "
+            f"{len(layer.u)} units",
         }[self.normalization]
         return Step(
             "z",
@@ -83,7 +85,7 @@ class Forward(Stepper):
             words = f"{self.unit(k, j)} passes z through {layer.function}."
         rule = typeset(formula)
         if layer.function == "identity":
-            numbers, words = "", f"{self.unit(k, j)} passes z on as it is."
+            numbers, words = "", f"{self.unit(k, j)} passes z on unchanged."
         return Step(
             "a",
             k,

@@ -1,4 +1,4 @@
-"""How a loss and its derivative are written in a walk, and the same with numbers in it."""
+"""The formulas of losses and their derivatives in a walk, with symbols and with numbers."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -17,20 +17,20 @@ Array = npt.NDArray[Any]
 
 
 class LossRule(NamedTuple):
-    r"""A loss in TeX, with p for what the network says, and y for the target.
+    r"""A loss in TeX, with p for the network's output and y for the target.
 
     Attributes
     ----------
     loss : str
-        ℓ.
+        The formula of ℓ.
     slope : str
-        ∂ℓ/∂z_j if the loss takes logits, else ∂ℓ/∂p_j.
+        The formula of ∂ℓ/∂z_j if the loss takes logits, otherwise of ∂ℓ/∂p_j.
     why : str
-        A sentence about it.
+        A sentence that explains the slope.
     loss_in_numbers : callable
-        Takes a chain.
+        Takes a chain; returns the loss with its numbers.
     slope_in_numbers : callable
-        Takes p_j, y_j and the loss.
+        Takes p_j, y_j and the loss; returns the slope with these numbers.
     """
 
     loss: str
@@ -41,7 +41,7 @@ class LossRule(NamedTuple):
 
 
 def rule_of(chain: Chain) -> LossRule:
-    """Return how a chain's loss is written."""
+    """Return the rule of a chain's loss."""
     return RULES[chain.loss.name]
 
 
@@ -53,7 +53,7 @@ def targets_of(chain: Chain) -> Array:
 
 
 def _of_right_class(chain: Chain) -> str:
-    # From the loss itself: 1 − p loses all digits where p is near 1.
+    # Computed from the loss, since 1 − p loses all its digits if p is near 1.
     return rf"-\log {signed(float(np.exp(-chain.value)))}"
 
 
@@ -131,7 +131,7 @@ RULES = {
     "absolute_error": LossRule(
         r"\sum_k \lvert p_k - y_k \rvert",
         r"\operatorname{sign}(p_j - y_j)",
-        "However far off the prediction is, the slope is 1: only the side counts.",
+        "However far off the prediction is, the slope is 1 or −1: only the side counts.",
         _sizes,
         _sign,
     ),
@@ -140,7 +140,7 @@ RULES = {
         r"\delta (\lvert r_k \rvert - \tfrac12 \delta) & \text{otherwise} \end{cases}"
         r",\quad r_k = p_k - y_k",
         r"\max(-\delta, \min(\delta, p_j - y_j))",
-        "The prediction minus the target, but never more than δ: far points pull no harder.",
+        "The prediction minus the target, but never more than δ: distant points pull no harder.",
         _huber,
         _clipped,
     ),

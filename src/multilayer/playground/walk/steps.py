@@ -1,4 +1,4 @@
-"""Steps: what a walk consists of, and how its quantities are called."""
+"""Steps: the parts of a walk, and the names of its quantities."""
 
 import re
 from collections.abc import Iterable
@@ -26,21 +26,22 @@ class Step:
         What is computed: ``u``, ``z``, ``a``, ``loss``, ``da``, ``dz``, ``du``, ``dW``, or
         ``update``.
     layer, unit : int
-        Of which unit: see `Select`.
+        The unit: see `Select`.
     rule, numbers : str
-        TeX: the rule, and the same with this sample's numbers.
+        TeX: the rule, and the rule with this sample's numbers.
     words : str
-        A sentence.
+        An explanation.
     value : float
-        What is computed; of ``dW``, the gradient that all of the unit's weights share.
+        The result; for ``dW``, the factor that the gradients of all weights of the unit share.
     weights : tuple of float
-        The gradients in the unit's weights that are shown, of ``dW``.
+        For ``dW``: the gradients of the unit's weights, as far as they are shown.
     edges : str
-        Which weights take part: those into the unit (``in``), out of it (``out``), or none.
+        The weights that take part: those into the unit (``in``), those out of it (``out``), or none
+        (empty).
     input : int or None
-        Of ``update``, which of the weights into the unit it is about.
+        For ``update``: the input of the weight that is updated.
     is_back : bool
-        Whether it is on the way back.
+        Whether the step belongs to the backward pass.
     """
 
     kind: str
@@ -64,9 +65,9 @@ class Stepper:
     chain : Chain
         The numbers.
     normalization : str or None
-        That of the hidden layers.
+        The normalization of the hidden layers.
     is_regression : bool
-        Whether the output is a value, called ŷ, and no probability p.
+        Whether the output is a value, called ŷ, instead of a probability p.
     """
 
     def __init__(self, chain: Chain, normalization: str | None, *, is_regression: bool) -> None:
@@ -76,30 +77,30 @@ class Stepper:
         self.last = len(chain.layers)
 
     def unit(self, k: int, j: int) -> str:
-        """Return the name of a unit, as a sentence begins with it."""
+        """Return the name of a unit for the beginning of a sentence."""
         if k < self.last:
             return f"Unit {j + 1} of hidden layer {k}"
         return "The output" if len(self.layers[-1].z) == 1 else f"Output {j + 1}"
 
     def at(self, symbol: str, k: int, j: int | None) -> str:
-        """Return a unit's quantity as TeX; without `j`, that of unit i."""
+        """Return a quantity of unit `j` as TeX; if `j` is None, with the index i."""
         index = "i" if j is None else str(j + 1)
         if k < self.last:
             return f"{symbol}^{{({k})}}_{{{index}}}"
         return symbol if len(self.layers[-1].z) == 1 else f"{symbol}_{{{index}}}"
 
     def letter(self, k: int) -> str:
-        """Return what a layer's results are called."""
+        """Return the symbol of a layer's outputs."""
         if k < self.last:
             return "a"
         return r"\hat y" if self.is_regression else "p"
 
     def result(self, k: int, j: int) -> str:
-        """Return a unit's result as TeX."""
+        """Return the symbol of a unit's output as TeX."""
         return self.at(self.letter(k), k, j)
 
     def weight(self, k: int, j: int | None, i: int | None = None) -> str:
-        """Return a weight as TeX: of unit j, or i, and of input i, or k."""
+        """Return the symbol of a weight of unit `j` and input `i`; None means an index i or k."""
         unit = "i" if j is None else str(j + 1)
         of_input = "k" if i is None else str(i + 1)
         layer = f"^{{({k})}}" if k < self.last else ""
@@ -107,46 +108,46 @@ class Stepper:
         return f"w{layer}_{{{of_input}}}" if is_one else f"w{layer}_{{{unit},{of_input}}}"
 
     def input(self, k: int, i: int | None = None) -> str:
-        """Return a layer's input i, or k, as TeX."""
+        """Return the symbol of a layer's input `i`; None means the index k."""
         index = "k" if i is None else str(i + 1)
         return f"x_{{{index}}}" if k == 1 else f"a^{{({k - 1})}}_{{{index}}}"
 
     def indexed(self, rule: str, j: int = 0) -> str:
-        """Return a loss's rule, or its slope for output j, with the names of this walk."""
+        """Return a rule of the loss, or of its slope for output j, in the symbols of the walk."""
         if len(self.layers[-1].z) == 1:
             rule = re.sub(r"\\sum_k |_[jk]", "", rule)
         rule = rule.replace("_j", f"_{{{j + 1}}}")
         return re.sub(r"(?<![a-z])p(?![a-z])", r"\\hat y", rule) if self.is_regression else rule
 
     def normalized(self, k: int) -> Normalized:
-        """Return what a layer's normalisation does."""
+        """Return the numbers of a layer's normalisation."""
         found = self.layers[k - 1].normalized
         assert found is not None
         return found
 
 
 def function_of(name: str, *, is_output: bool) -> Any:
-    """Return an activation, or a link function."""
+    """Return the activation, or the link function of the output, with this name."""
     return (OUTPUTS if is_output else ACTIVATIONS)[name]
 
 
 def mixes(function: str) -> bool:
-    """Return whether an activation's result depends on the other units of its layer."""
+    """Return whether an activation's output depends on the other units of its layer."""
     return function in MIXED
 
 
 def slope_in(symbol: str) -> str:
-    """Return ∂ℓ/∂ a symbol, as TeX."""
+    """Return ∂ℓ/∂(symbol) as TeX."""
     return rf"\frac{{\partial \ell}}{{\partial {symbol}}}"
 
 
 def flat(symbol: str) -> str:
-    """Return ∂ℓ/∂ a symbol, as TeX on one line."""
+    """Return ∂ℓ/∂(symbol) as TeX, on one line."""
     return rf"\partial \ell / \partial {symbol}"
 
 
 def products(pairs: Iterable[tuple[float, float]]) -> str:
-    """Return a sum of products as TeX: the first ones, and the others as one number."""
+    """Return a sum of products as TeX: the first products, and the sum of the others."""
     listed = [(float(w), float(x)) for w, x in pairs]
     text = " + ".join(rf"{signed(w)} \cdot {signed(x)}" for w, x in listed[:SHOWN])
     if (n_more := len(listed) - SHOWN) > 0:

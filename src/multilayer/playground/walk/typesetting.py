@@ -1,7 +1,7 @@
-"""Typesetting: formulas in plain text, and numbers, as TeX.
+"""Typesetting: plain-text formulas, and numbers, as TeX.
 
-The plain text is what `formula` and `derivative_formula` of the registries hold, so that each
-formula has one home.
+The plain-text formulas are `formula` and `derivative_formula` of the registries, so that each
+formula is written only once.
 """
 
 import re
@@ -33,20 +33,20 @@ TOKENS = re.compile(
 
 
 class _Atom(NamedTuple):
-    """A piece of TeX; `bare` is that of a group without its parentheses."""
+    """A piece of TeX; if it is a group in parentheses, `bare` is the TeX without them."""
 
     tex: str
     bare: str
 
 
 def typeset(formula: str, values: Mapping[str, str] | None = None) -> str:
-    r"""Return a formula in plain text as TeX.
+    r"""Return a plain-text formula as TeX.
 
     Parameters
     ----------
     formula : str
     values : mapping of str to str, optional
-        TeX that takes the place of a variable.
+        TeX to insert in place of variables.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def typeset(formula: str, values: Mapping[str, str] | None = None) -> str:
 
 
 def takes_numbers(formula: str, variables: Iterable[str]) -> bool:
-    """Return whether numbers in place of these variables leave no letter in a formula.
+    """Return whether a formula is a single expression without variables other than these.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def name_of(function: str) -> str:
 
 
 def number(value: float, more_digits: int = 0) -> str:
-    r"""Return a number as TeX, with three significant digits or more.
+    r"""Return a number as TeX, with three significant digits, or `more_digits` more.
 
     >>> print(number(-0.12345), number(0.0000123))
     -0.123 1.23 \times 10^{-5}
@@ -110,13 +110,13 @@ def number(value: float, more_digits: int = 0) -> str:
 
 
 def signed(value: float) -> str:
-    """Return a number as TeX, in parentheses where it has a sign of its own, as in a product."""
+    """Return a number as TeX, in parentheses if it is negative or has an exponent."""
     text = number(value)
     return f"({text})" if text.startswith("-") or "times" in text else text
 
 
 def _parts(formula: str) -> list[str]:
-    """Split a formula at the commas that are in no parentheses."""
+    """Split a formula at the commas outside parentheses."""
     parts, depth, start = [], 0, 0
     for i, sign in enumerate(formula):
         depth += (sign == "(") - (sign == ")")
@@ -129,13 +129,13 @@ def _parts(formula: str) -> list[str]:
 def _expression(text: str, values: Mapping[str, str]) -> str:
     tokens = list(TOKENS.finditer(text))
     tex = " ".join(atom.tex for atom in _atoms(tokens, values, ""))
-    # A negative number by itself needs no parentheses of its own.
+    # A negative number alone in parentheses, or between commas, needs no second pair.
     tex = re.sub(r"(\( |, |\\lvert )\((-[^()]*)\)(?= [,)]| \\rvert)", r"\1\2", tex)
     return tex.replace(" '", "'").replace(" ^", "^")
 
 
 def _atoms(tokens: list[re.Match[str]], values: Mapping[str, str], end: str) -> list[_Atom]:
-    """Take tokens, up to a sign that ends a group, and return what they are in TeX."""
+    """Remove tokens from a list, up to the sign that ends a group, and return them as TeX."""
     atoms: list[_Atom] = []
     is_below = False  # whether the next atom is a denominator
     while tokens:
@@ -152,7 +152,7 @@ def _atoms(tokens: list[re.Match[str]], values: Mapping[str, str], end: str) -> 
             tex = f"{atom.tex}^{{{_raised(raised, values)}}}"
             atom = _Atom(tex, tex)
         if is_below:
-            if atom.tex == WORDS["Σ"]:  # of what follows it
+            if atom.tex == WORDS["Σ"]:  # the denominator is a sum: add what follows
                 (following,) = _atoms([tokens.pop(0), *_pop_raised(tokens)], values, "")
                 atom = _Atom(*2 * (f"{atom.tex} {following.tex}",))
             above, is_below = atoms.pop(), False
@@ -190,7 +190,7 @@ def _atom(token: re.Match[str], tokens: list[re.Match[str]], values: Mapping[str
 
 
 def _raised(text: str, values: Mapping[str, str]) -> str:
-    """Return a superscript as TeX; a negative number needs parentheses only behind a sign."""
+    """Return a superscript as TeX; a negative number needs parentheses only after a sign."""
     plain = [RAISED[sign] for sign in text]
     tex = "".join(values.get(each, each) for each in plain)
     return tex.removeprefix("(").removesuffix(")") if len(plain) == 1 else tex

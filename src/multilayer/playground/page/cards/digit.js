@@ -50,7 +50,7 @@ export class Digit {
       fill.style.width = `${100 * (answer?.[i] ?? 0)}%`;
       share.textContent = answer ? percent(answer[i]) : "–";
     });
-    const said = answer ? `It looks like a ${best}.` : "Draw a digit with mouse, pen or finger; or with the arrow keys and space.";
+    const said = answer ? `It looks like a ${best}.` : "Draw a digit with the mouse, a pen or a finger, or with the arrow keys and space.";
     if ($("digit-said").textContent !== said) $("digit-said").textContent = said; // read aloud once
   }
 

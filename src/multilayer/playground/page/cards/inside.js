@@ -67,7 +67,7 @@ export class Inside {
     box.append(...this.formulas.slice(0, unit.rules.length), this.sample, ...this.formulas.slice(unit.rules.length));
     this.loss = element("b");
     const loss = element("p", "hint");
-    loss.append(this.loss, `, the loss of ${count(unit.n_samples)} training samples with these weights, penalty included.`);
+    loss.append(this.loss, `, the loss on ${count(unit.n_samples)} training samples with these weights, penalty included.`);
     const parts = [title, box, this.table(unit, names)];
     if (unit.n_weights > unit.weights.length) parts.push(element("p", "hint", `and ${count(unit.n_weights - unit.weights.length)} more weights`));
     parts.push(loss);

@@ -210,7 +210,7 @@ export class Lesson {
     progress.keep(this.name, { isDone: true });
     const { chapter } = this.lesson;
     const end = element("div", "lesson-end");
-    end.append(element("p", "", `That was the lesson.${chapter ? ` More about it in the tutorial, chapter ${chapter}.` : ""}`));
+    end.append(element("p", "", `That was the lesson.${chapter ? ` You can read more in the tutorial, chapter ${chapter}.` : ""}`));
     const row = element("div", "row");
     row.append(button("All lessons", () => this.offer()));
     end.append(row);

@@ -47,8 +47,8 @@ export class Output {
 
   showLegend({ classes, n_samples: [n, nHeldOut] }) {
     const parts = classes.map((name, i) => dot(classColour(i), name));
-    parts.push(element("span", "", `● ${count(n)} to train on`));
-    if (nHeldOut) parts.push(element("span", "", `◆ ${count(nHeldOut)} to validate on`));
+    parts.push(element("span", "", `● ${count(n)} for training`));
+    if (nHeldOut) parts.push(element("span", "", `◆ ${count(nHeldOut)} for validation`));
     $("legend").replaceChildren(...parts);
   }
 

@@ -4,9 +4,9 @@ import { $, copy, download, element } from "../dom.js";
 import { draw } from "../picture.js";
 
 const TITLES = {
-  python: "Python: this training, to the same bits",
+  python: "Python: this training run, bit for bit",
   estimator: "Python: an estimator with these settings",
-  command: "Command: on the samples, saved as CSV",
+  command: "Command: train on the samples, saved as CSV",
 };
 
 export class Take {
@@ -51,7 +51,7 @@ export class Take {
       const button = element("button", "", "Copy");
       button.setAttribute("aria-label", `Copy ${name}`);
       button.onclick = () => copy(text, button);
-      details.append(element("summary", "", isRepeatable ? TITLES[name] : TITLES[name].replace("this training, to the same bits", "from the start, with the settings of now")), code, button);
+      details.append(element("summary", "", isRepeatable ? TITLES[name] : TITLES[name].replace("this training run, bit for bit", "from the start, with the current settings")), code, button);
       return details;
     });
     $("recipes").replaceChildren(...parts);

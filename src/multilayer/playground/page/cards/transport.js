@@ -6,7 +6,7 @@ import { keep, recall } from "../memory.js";
 
 const SPEEDS = [1, 3, 10, 30, 100, 300, 1000, 3000, null];
 const KEYS = { " ": "play", s: "step", e: "epoch", r: "reset" };
-const words = (speed) => (speed === null ? "as fast as it can" : `${count(speed)} steps/s`);
+const words = (speed) => (speed === null ? "as fast as possible" : `${count(speed)} steps/s`);
 
 export class Transport {
   constructor(app) {

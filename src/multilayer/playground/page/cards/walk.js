@@ -101,7 +101,7 @@ export class Walk {
   partOf({ kind, layer, unit, is_back: isBack }) {
     const { widths } = this.app.built;
     if (kind === "loss") return "The loss";
-    if (kind === "update") return "What the optimizer does with it";
+    if (kind === "update") return "The update";
     const isOutput = layer === widths.length - 1;
     const of = isOutput ? `output${widths.at(-1) > 1 ? ` ${unit + 1}` : ""}` : `hidden layer ${layer}, unit ${unit + 1}`;
     return `${isBack ? "← Back" : "→ Forward"}: ${of}`;
@@ -130,8 +130,8 @@ export class Walk {
     const { moment } = this;
     const at = ({ epoch: e, step: s }) => `epoch ${count(e)}${s ? `, step ${count(s)}` : ""}`;
     const later = [];
-    if (epoch !== moment.epoch || step !== moment.step) later.push(`the training is now at ${at({ epoch, step })}`);
-    if (nEdits !== moment.n_edits) later.push("a weight was edited since");
+    if (epoch !== moment.epoch || step !== moment.step) later.push(`training is now at ${at({ epoch, step })}`);
+    if (nEdits !== moment.n_edits) later.push("a weight has been edited since");
     $("walk-age").textContent = `${[`The weights are those of ${at(moment)}`, ...later].join("; ")}.`;
     $("walk-anew").hidden = !later.length;
   }

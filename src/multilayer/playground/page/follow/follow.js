@@ -34,7 +34,7 @@ async function ask() {
   try {
     const query = new URLSearchParams(shown.map((name) => ["show", name]));
     const answer = await fetch(`runs?${query}`);
-    if (answer.status === 404) return tell("This server follows no trainings: start it with mlp playground --follow DIR.");
+    if (answer.status === 404) return tell("This server was started without a folder to follow: run mlp playground --follow DIR.");
     if (!answer.ok) throw new Error(answer.statusText);
     news = await answer.json();
     tell("");
@@ -42,7 +42,7 @@ async function ask() {
     else hear();
     showRuns();
   } catch {
-    tell("The server has ended. What it last reported stays here; to go on, run mlp playground --follow DIR.");
+    tell("The server has stopped. This page keeps what it last reported; to continue, run mlp playground --follow DIR.");
     wait *= 3;
   }
   timer = setTimeout(ask, isDue ? 0 : wait);
@@ -110,7 +110,7 @@ function showRuns() {
   }
   $("no-runs").hidden = runs.length > 0;
   $("more-runs").hidden = shown.length < MOST_SHOWN;
-  $("more-runs").textContent = `${MOST_SHOWN} are shown at most.`;
+  $("more-runs").textContent = `At most ${MOST_SHOWN} are shown.`;
 }
 
 function makeRun({ name }) {
@@ -134,7 +134,7 @@ function makeRun({ name }) {
 function showPassedOver() {
   const found = news.passed_over;
   $("passed-over").hidden = !found.length;
-  $("passed-over").firstElementChild.textContent = found.length === 1 ? "1 file is passed over" : `${count(found.length)} files are passed over`;
+  $("passed-over").firstElementChild.textContent = found.length === 1 ? "1 file was skipped" : `${count(found.length)} files were skipped`;
   $("passed-over").lastElementChild.replaceChildren(...found.map(({ name, reason }) => element("li", "", `${name} ${reason}`)));
 }
 

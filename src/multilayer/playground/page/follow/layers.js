@@ -23,7 +23,7 @@ export class Layers {
     const n = own?.layer_epochs.length ?? 0;
     $("layers-of").textContent = n ? `${own.name}, epochs ${count(own.layer_epochs[0])} to ${count(own.layer_epochs[n - 1])}` : "";
     $("no-layers").hidden = !own || n > 0;
-    $("no-layers").textContent = names.length ? "They are looked at after the first epoch." : "They are not recorded for an ensemble, nor for a network with custom parts.";
+    $("no-layers").textContent = names.length ? "They are measured after the first epoch." : "They are not recorded for an ensemble, nor for a network with custom parts.";
     this.own = n ? own : null;
     const key = n ? names.join("\n") : "";
     if (key !== this.key) {

@@ -22,7 +22,7 @@ export const ending = (reason) => ENDS[reason] ?? `stopped by ${words(reason)}`;
 export function state({ has_ended: hasEnded, stopped_by: reason, news }) {
   if (hasEnded) return ending(reason);
   const age = Math.max(0, Math.round(Date.now() / 1000 - news));
-  if (age < SILENT) return "under way";
+  if (age < SILENT) return "running";
   const text = age < 7200 ? `${Math.round(age / 60)} min` : `${Math.round(age / 3600)} h`;
   return `no news for ${text}: it may have been killed`;
 }
@@ -37,7 +37,7 @@ export function showFacts(own, summary) {
     State: state(summary),
     Epoch: `${count(summary.epoch)} of ${count(about.n_epochs)}`,
     Step: step && !end ? `${count(step.step)} of ${count(step.n_steps)} in epoch ${count(step.epoch)}` : "",
-    Why: end?.error ?? "",
+    Error: end?.error ?? "",
     "Best epoch": end?.best_epoch ? count(end.best_epoch) : "",
     Members: about.n_members ? `${count(about.n_members)} networks${end ? `: ${Object.entries(end.members).map(([reason, n]) => `${count(n)} ${ending(reason)}`).join(", ")}` : ""}` : "",
     Network: network,
@@ -62,7 +62,7 @@ export function showFindings(own) {
   if ($("findings").dataset.key === key) return; // read aloud once
   $("findings").dataset.key = key;
   const parts = findings.map(finding);
-  $("findings").replaceChildren(...(parts.length ? parts : [element("p", "hint", "What is recorded shows nothing wrong. mlp doctor examines the model itself.")]));
+  $("findings").replaceChildren(...(parts.length ? parts : [element("p", "hint", "The record shows nothing wrong. mlp doctor examines the model itself.")]));
 }
 
 // The last value of each curve, and how far each training is.
@@ -70,7 +70,7 @@ export function showNumbers(runs, summaries) {
   const names = [...new Set(runs.flatMap(({ curves }) => Object.keys(curves)))].filter((name) => name !== "seconds");
   const table = $("numbers");
   const head = element("tr");
-  for (const text of ["training", "epoch", ...names.map(words), "state"]) head.append(Object.assign(element("th", "", text), { scope: "col" }));
+  for (const text of ["run", "epoch", ...names.map(words), "state"]) head.append(Object.assign(element("th", "", text), { scope: "col" }));
   const rows = runs.map(({ name, colour, curves }) => {
     const row = element("tr");
     const first = Object.assign(element("th"), { scope: "row" });
