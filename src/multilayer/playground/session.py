@@ -388,7 +388,7 @@ def _end_of(training: Training) -> str:
     patience = training.settings.patience
     why = f"Nothing has improved for {patience} epochs."
     if training.stopped_by == "n_epochs":
-        why = "Training has reached the last epoch."
+        why = "Training has reached its last epoch."
     return f"{why} The weights are {_best_of(training)}, the best." if patience else why
 
 
