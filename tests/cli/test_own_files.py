@@ -69,7 +69,7 @@ def test_unlike_files_are_named(folder, tmp_path):
     assert isinstance(result.exception, InvalidDataError)
     assert str(result.exception) == (
         f"{tmp_path / 'other.csv'} must have the columns of {folder / '1.csv'}; missing: kind; "
-        "beyond them: Kind"
+        "unexpected: Kind"
     )
 
 

@@ -37,7 +37,7 @@ def test_columns_in_another_order_and_other_columns(tmp_path, frame, form):
     assert [table.columns for table in read_blocks(tmp_path)] == [("a", "kind")] * 2
     second = write(frame.rename(columns={"a": "b"}), "2")
     assert message(read_blocks(tmp_path)) == (
-        f"{second} must have the columns of {first}; missing: a; beyond them: b"
+        f"{second} must have the columns of {first}; missing: a; unexpected: b"
     )
 
 

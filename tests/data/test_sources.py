@@ -118,7 +118,7 @@ def test_columns_in_another_order_and_other_columns(folder):
     with pytest.raises(InvalidDataError) as error:
         read_file(folder)
     assert str(error.value) == (
-        f"{path} must have the columns of {folder / 'part-0.csv'}; missing: kind; beyond them: "
+        f"{path} must have the columns of {folder / 'part-0.csv'}; missing: kind; unexpected: "
         "Kind, more"
     )
 

@@ -222,7 +222,7 @@ def test_blocks_with_other_columns(files):
     with pytest.raises(InvalidDataError) as info:
         of_files(*files)
     assert str(info.value) == (
-        f"{files[1]} must have the columns of {files[0]}; missing: text; beyond them: size"
+        f"{files[1]} must have the columns of {files[0]}; missing: text; unexpected: size"
     )
 
 

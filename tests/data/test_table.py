@@ -264,7 +264,7 @@ def test_any_column_has_categories(values):
         (
             iter([{"a": [1], "b": [2]}, {"b": [3], "c": [4]}]),
             InvalidDataError,
-            r"part 2 of X must have the columns of the first \(a, b\); missing: a; beyond them: c$",
+            r"part 2 of X must have the columns of the first \(a, b\); missing: a; unexpected: c$",
         ),
         (pd.Series([1]), InvalidTypeError, "a mapping or rows; got Series"),
         ([1, 2], InvalidDataError, r"of shape \(n_samples, n_columns\); got \(2,\)"),

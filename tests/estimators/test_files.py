@@ -154,6 +154,6 @@ def test_a_table_with_other_columns_is_refused(tmp_path):
         with pytest.raises(ValueError, match="X must have the columns") as error:
             loaded.predict(other)
         assert str(error.value) == (
-            f"X must have the columns a, b, c, d, in this order; missing: {missing}; beyond them: "
+            f"X must have the columns a, b, c, d, in this order; missing: {missing}; unexpected: "
             f"{extra}"
         )

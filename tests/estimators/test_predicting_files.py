@@ -73,7 +73,7 @@ def test_values_of_a_file(path):
 def test_columns_that_fit_did_not_know_are_named(path):
     model = TabularClassifier(n_members=2).fit(path, target="T", groups="g")
     FRAME.assign(new=1).to_csv(path, index=False)
-    with pytest.raises(InvalidDataError, match=r"f\.csv must have .*; beyond them: new$"):
+    with pytest.raises(InvalidDataError, match=r"f\.csv must have .*; unexpected: new$"):
         model.predict(path)
     model.fit(INPUTS, FRAME["T"])
     with pytest.raises(ValueError, match="unseen at fit time:\n- T"):

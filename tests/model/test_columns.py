@@ -660,7 +660,7 @@ def test_the_nearest_kind_is_named():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ({"a": [1]}, "X must have the columns a, b; missing: b; beyond them: none"),
+        ({"a": [1]}, "X must have the columns a, b; missing: b; unexpected: none"),
         ({"a": [1], "b": ["x"], "c": [1]}, "X must have the columns a, b; missing: none; beyond"),
         ({"a": ["x"], "b": ["x"]}, "column 'a' of X must hold numbers; got 'x' at row 0"),
         ({"a": [[0]], "b": ["x"]}, "column 'a' of X must hold numbers; got an entry of type list"),

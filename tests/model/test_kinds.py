@@ -151,7 +151,7 @@ def test_pictures_and_the_doctor_take_it(model):
 
 def test_inputs_are_not_affine_unless_they_say_so():
     net = MLP(Architecture(2, (), 1), rng=np.random.default_rng(0))
-    with pytest.raises(InvalidArgumentError, match="must take numbers as they are, or scaled"):
+    with pytest.raises(InvalidArgumentError, match="must take plain or scaled numbers"):
         hyperplane(Model(net, inputs=Squares(1)), X)
 
 

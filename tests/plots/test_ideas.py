@@ -329,7 +329,7 @@ def test_a_line_through_the_origin_has_distance_zero_without_a_sign():
          "decision_hyperplane needs a network without hidden layers; got hidden_features (3,)"),
         ((3,), "model of hyperplane must be a network, a Model or an MLP estimator; got int"),
         ((Model(perceptron([1, 1], 0), inputs=Columns.of(TABLE)),),
-         "model of hyperplane must take numbers as they are, or scaled; "
+         "model of hyperplane must take plain or scaled numbers; "
          "got Columns(2 numeric → 2 inputs)"),
     ],
 )  # fmt: skip

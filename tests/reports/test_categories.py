@@ -163,7 +163,7 @@ def test_the_two_forms_of_one_letter(forms):
 
 def test_names_of_columns_in_the_other_form_are_named():
     model = classifier().fit({"größe": [1.0, 2.0] * 10}, [0, 1] * 10)
-    with pytest.raises(ValueError, match=r"missing: größe; beyond them: gro"):
+    with pytest.raises(ValueError, match=r"missing: größe; unexpected: gro"):
         model.predict({unicodedata.normalize("NFD", "größe"): [1.0]})
 
 

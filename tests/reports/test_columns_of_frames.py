@@ -232,7 +232,7 @@ def test_names_of_several_levels_are_named_where_they_are_not_there():
     frame = pd.DataFrame({("a", "x"): A, ("a", "z"): B})
     model = regressor(max_iter=5).fit(frame, Y)
     assert model.feature_names_in_.tolist() == ["('a', 'x')", "('a', 'z')"]
-    with pytest.raises(InvalidDataError, match=r"missing: \('a', 'z'\); beyond them: \('b', 'z'\)"):
+    with pytest.raises(InvalidDataError, match=r"missing: \('a', 'z'\); unexpected: \('b', 'z'\)"):
         model.predict(
             frame.rename(columns={"a": "a", "z": "z"}).set_axis([("a", "x"), ("b", "z")], axis=1)
         )
@@ -308,7 +308,7 @@ def test_one_row_as_a_dict_in_a_list(fitted):
     assert fitted.predict((row, row)).tolist() == pytest.approx([found] * 2)
     with pytest.raises(InvalidDataError, match=r"for one row, write \{'c': \['u'\], …\}; got str$"):
         fitted.predict(row)
-    with pytest.raises(InvalidDataError, match=r"missing: b; beyond them: d$"):
+    with pytest.raises(InvalidDataError, match=r"missing: b; unexpected: d$"):
         fitted.predict([{"a": 1, "c": "u", "d": 5}])
     with pytest.warns(TableWarning, match="'b' of X has a missing value at row 1"):
         fitted.predict([row, {"a": 1, "c": "u"}])

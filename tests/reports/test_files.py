@@ -98,7 +98,7 @@ def test_a_name_that_nearly_fits(written, mlp, train, tmp_path, near):
     assert message == (
         f"{path} must have all inputs of the model; missing: {gone}; found: {', '.join(header)}"
     )
-    with pytest.raises(InvalidDataError, match=f"missing: {gone}; beyond them: {near}"):
+    with pytest.raises(InvalidDataError, match=f"missing: {gone}; unexpected: {near}"):
         multilayer.load(tmp_path / "m").predict({name: ["1"] for name in header if name != "y"})
 
 

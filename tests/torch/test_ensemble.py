@@ -747,7 +747,7 @@ class Own(scratch.Optimizer):
         (
             {"optimizer": "lbfgs"},
             InvalidArgumentError,
-            "optimizer of fit cannot be L-BFGS for an ensemble: it does not take steps of a batch",
+            "optimizer of fit cannot be L-BFGS for an ensemble: it does not step batch by batch",
         ),
         (
             {"optimizer": torch.optim.SGD([torch.zeros(1)])},

@@ -94,11 +94,11 @@ CASES = {
     ),
     "L-BFGS with batches": (
         {"optimizer": "lbfgs", "batch_size": 3},
-        "batch_size cannot be combined with L-BFGS, which takes no steps of a batch",
+        "batch_size cannot be combined with L-BFGS, which does not step batch by batch",
     ),
     "L-BFGS with a schedule": (
         {"optimizer": "lbfgs", "schedule": "cosine"},
-        "schedule cannot be combined with L-BFGS, which takes no steps of a batch",
+        "schedule cannot be combined with L-BFGS, which does not step batch by batch",
     ),
     "L-BFGS with clipping": (
         {"optimizer": "lbfgs", "clip_norm": 1.0},
@@ -110,7 +110,7 @@ CASES = {
     ),
     "L-BFGS with an average": (
         {"optimizer": "lbfgs", "ema": 0.9},
-        "ema cannot be combined with L-BFGS, which takes no steps of a batch",
+        "ema cannot be combined with L-BFGS, which does not step batch by batch",
     ),
     "loss of another output": (
         {"loss": "nll"},

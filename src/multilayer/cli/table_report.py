@@ -31,7 +31,7 @@ LABELS = {"train": "train", "out_of_fold": "out of fold", "test": "test"} | PEER
 """Rows of the table of scores, in the order shown."""
 ADVICE = {
     "leak": "If its value is not known when a prediction is made, leave it out with --drop. If "
-    "rows with similar values belong together, pass --group or --time. Otherwise all is well.",
+    "rows with similar values belong together, pass --group or --time. Otherwise, all is well.",
     "copies": "Leave the copies out, or pass --group.",
 }
 """The advice of findings, in terms of options."""

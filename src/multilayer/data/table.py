@@ -320,7 +320,7 @@ def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 
     extra = [name for name in table.columns if name not in columns]
     before = f"the first ({', '.join(columns)})" if part else first
     raise InvalidDataError(
-        f"must have the columns of {before}; missing: {', '.join(missing) or 'none'}; beyond them: "
+        f"must have the columns of {before}; missing: {', '.join(missing) or 'none'}; unexpected: "
         f"{', '.join(extra) or 'none'}",
         f"part {part} of {table.name}" if part else table.name,
     )

@@ -255,7 +255,7 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
         Names("learning_rate", names).check(rate, owner)
     if isinstance(rate, Schedule) or rate not in RATES:
         if not optimizer.takes_steps:
-            _refuse(p, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
+            _refuse(p, ["learning_rate"], "L-BFGS, which does not step batch by batch")
         if is_incremental:
             raise InvalidArgumentError(
                 "cannot be a schedule in partial_fit, which does not know how many epochs there "

@@ -239,7 +239,7 @@ def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], h
     extra = [column for column in found if column not in wanted]
     rule = (
         f"must have the columns {', '.join(wanted)}{how}; missing: "
-        f"{', '.join(missing) or 'none'}; beyond them: {', '.join(extra) or 'none'}"
+        f"{', '.join(missing) or 'none'}; unexpected: {', '.join(extra) or 'none'}"
         f"{_same_letters(missing, extra)}"
     )
     raise InvalidDataError(rule, name)

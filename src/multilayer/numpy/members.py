@@ -132,7 +132,7 @@ class Members:
         """Return the optimizer; raise if it does not take steps."""
         found = resolve_optimizer(optimizer)
         if not found.takes_steps:
-            rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
+            rule = "cannot be L-BFGS for an ensemble: it does not step batch by batch"
             raise InvalidArgumentError(rule, "optimizer", "fit")
         return found
 

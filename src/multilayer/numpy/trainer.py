@@ -350,5 +350,5 @@ def check_lbfgs(
             rule = "cannot be combined with L-BFGS, whose line search it would mislead"
             raise InvalidArgumentError(rule, name)
     if ema is not None:
-        rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
+        rule = "cannot be combined with L-BFGS, which does not step batch by batch"
         raise InvalidArgumentError(rule, "ema")

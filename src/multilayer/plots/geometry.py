@@ -114,7 +114,7 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
     found = model_of(model, owner)
     inner = decision_hyperplane(one_network(found.net, "model", owner), classes)
     if not found.inputs.is_affine:  # encoding a table's columns is not affine
-        rule = "must take numbers as they are, or scaled"
+        rule = "must take plain or scaled numbers"
         raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
     # w·(x − m)/s + b is affine in x: its slopes and its value at 0 give the plane of raw inputs.
     (at_zero,) = found.inputs.encode(np.zeros((1, inner.w.size)))

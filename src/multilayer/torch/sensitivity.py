@@ -52,7 +52,7 @@ def jacobian(net: Net, X: Any, *, of_logits: bool) -> Array:
 def _by_chunks(net: Net, X: Any, derivative: Callable[[Tensor, slice], Tensor]) -> Array:
     if net.architecture.embeddings is not None:
         raise InvalidDataError(
-            "must be numbers alone: a network that embeds categories has no gradient in them", "X"
+            "must not be embedded: an embedding has no gradient with respect to its inputs", "X"
         )
     net.eval()
     parts = []

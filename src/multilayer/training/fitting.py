@@ -275,7 +275,7 @@ def train(
     if not takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
-                rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
+                rule = "cannot be combined with L-BFGS, which does not step batch by batch"
                 raise InvalidArgumentError(rule, name)
     chosen_schedule = check_schedule(schedule, trainer.n_members)
     found_metrics = check_metrics(metrics, trainer)
