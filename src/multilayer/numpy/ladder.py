@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import join, part_of
 from multilayer.numpy.blocks import RandomLayer
@@ -55,7 +54,8 @@ class Ladder:
         A network with batch normalisation, and with noise at least on its inputs.
     weights : sequence of float
         c₀ > 0 of the inputs, c₁ ≥ 0 of the first hidden layer, and so on up to the logits; the last
-        one given is also that of all layers above.
+        one given is also that of all layers above. The defaults are about the paper's for MNIST,
+        if inputs have variance 1; c₀ is inversely proportional to it.
     rng : numpy.random.Generator, optional
         Draws the decoder's first weights.
 
@@ -89,7 +89,7 @@ class Ladder:
     def __init__(
         self,
         mlp: MLP,
-        weights: Sequence[float] = (1000.0, 1.0, 0.01),
+        weights: Sequence[float] = (100.0, 1.0, 0.01),
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
@@ -97,7 +97,7 @@ class Ladder:
             rule = "must be a multilayer.numpy.MLP"
             raise InvalidTypeError(rule, "mlp", "Ladder", got=repr(mlp))
         self.mlp, self.architecture, self.dtype = mlp, mlp.architecture, mlp.dtype
-        _check(mlp.architecture)
+        _check(mlp)
         self.weights = _weights(weights, 2 + len(mlp.architecture.hidden_features))
         self._rng = checks.random_generator(rng, "Ladder")
 
@@ -206,8 +206,9 @@ class _LadderStep:
         """There are no threads to end."""
 
 
-def _check(architecture: Architecture) -> None:
+def _check(mlp: MLP) -> None:
     """Raise if a network cannot be trained as a ladder."""
+    architecture = mlp.architecture
     rules = {
         "must have noise on its inputs, or there is none to remove": architecture.input_noise,
         "must have normalization='batch'": architecture.normalization == "batch",
@@ -217,7 +218,7 @@ def _check(architecture: Architecture) -> None:
     }
     for rule, is_kept in rules.items():
         if not is_kept:
-            raise InvalidArgumentError(rule, "mlp", "Ladder", got=str(architecture))
+            raise InvalidArgumentError(rule, "mlp", "Ladder", got=repr(mlp))
 
 
 def _with_normalized_logits(mlp: MLP) -> MLP:

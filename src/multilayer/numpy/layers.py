@@ -22,7 +22,7 @@ class Layer:
 
     @property
     def parameters(self) -> tuple[Array, ...]:
-        """The arrays that training adjusts: none, (W,), (W, b), or a normalisation's (γ, β)."""
+        """The arrays that training adjusts, such as (W, b) of an affine layer; none by default."""
         return ()
 
     def forward(
@@ -50,7 +50,7 @@ class Layer:
         """
         raise NotImplementedError
 
-    # Only batch normalisation has a state; only stacks and residual blocks have several parts.
+    # Skip at first: a state is for batch normalisation, parts are for stacks and residual blocks.
 
     @property
     def state(self) -> dict[str, Array]:
@@ -61,7 +61,7 @@ class Layer:
         """Update the state, if any, with a training batch's statistics, found in its cache."""
 
     by_rows = True
-    """Whether each sample is processed independently; for a stack, see its `parts`."""
+    """Whether row i of y depends on row i of x alone; for a stack, ask each of its `parts`."""
 
     def parts(self) -> list["Layer"]:
         """Return the layers that make up this one, in forward order."""
@@ -78,12 +78,12 @@ class Affine(Layer):
         ∂L/∂b_j  = Σ_i dz_ij           db = Σ_i dz_i    (out,)
         ∂L/∂x_ik = Σ_j dz_ij W_jk      dx = dz W        (n, in) = (n, out) (out, in)
 
-    The factor 1/n of a mean loss is already in dz.
+    There is no 1/n here: L is a mean over the n samples, so dz already contains that factor.
 
     Parameters
     ----------
-    W : array of shape (out_features, in_features)
-    b : array of shape (out_features,), optional
+    W : array of shape (out_features, in_features), or (K, out_features, in_features)
+    b : array of shape (out_features,), or (K, out_features), optional
     """
 
     def __init__(self, W: Array, b: Array | None = None) -> None:
@@ -97,8 +97,8 @@ class Affine(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
-        with np.errstate(invalid="ignore"):  # some BLAS warn without cause; real NaNs pass silently
-            z = x @ self.W.mT
+        with np.errstate(invalid="ignore"):  # some BLAS warn without cause; NaNs still show in z
+            z = x @ self.W.mT  # the last two axes swapped: Wᵀ, also for each of K networks
         if self.b is not None:
             z += self.b[..., np.newaxis, :]
         return z, x

@@ -14,7 +14,7 @@ from multilayer.numpy.layers import Affine, Layer, Stack
 
 __all__ = ["Network", "Pair", "Pass"]
 
-Pair = tuple[Array, Array | None]
+Pair = tuple[Array, Array | None]  # (W, b), (W, None) if there is no bias, or (γ, β)
 
 
 class Pass(NamedTuple):
@@ -34,7 +34,7 @@ class Network:
     Parameters
     ----------
     hidden : Stack
-        The hidden layers ψ, each an affine layer and its activation; if there are none, ψ(x) = x.
+        ψ, a stack of stacks, each an affine layer and its activation; if there are none, ψ(x) = x.
     last : Affine
         W and b.
     link : Activation
@@ -50,7 +50,7 @@ class Network:
         # For each layer with parameters, each array's slice of θ and its shape: for an affine layer
         # with 3 inputs and 2 units, [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
         self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
-        start, n_leading = 0, parameters.ndim - 1
+        start, n_leading = 0, parameters.ndim - 1  # n_leading: 1 for K networks, else 0
         for layer in self.layers:
             places = []
             for array in layer.parameters:
@@ -66,7 +66,7 @@ class Network:
 
     @property
     def weight_slices(self) -> list[slice]:
-        """The slices of θ that hold weights: W of affine layers and V of embeddings."""
+        """The slices of θ that hold matrices: W, or an embedding's V; b, γ and β are vectors."""
         return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
     def pairs(self, vector: Array) -> list[Pair]:
@@ -90,7 +90,7 @@ class Network:
         return Pass(features, logits, caches)
 
     def backward(self, dz: Array, passed: Pass) -> Array:
-        """Return the gradient with respect to θ, as one vector, given dz for the logits z."""
+        """Return the gradient with respect to θ, as one vector, from dz = ∂L/∂z of the logits."""
         d, of_last = self.last.backward(dz, passed.features, need_dx=bool(self.hidden.layers))
         of_hidden: tuple[Array, ...] = ()
         if d is not None:

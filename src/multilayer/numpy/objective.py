@@ -1,6 +1,6 @@
-"""Objective: what training minimises, and `take_step`: the step that training repeats.
+"""`Objective`, what training minimises, and `take_step`, the step that training repeats.
 
-The tests compare the fast path (``fast/``) with `take_step`.
+Training runs the faster code in ``fast/``; tests check that it computes what `take_step` defines.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["Batch", "Objective", "take_step"]
 
 
 class Batch(NamedTuple):
-    """Samples with their targets and weights, as `MLP.batch` returns them."""
+    """The samples of one step, with targets and weights, as `MLP.batch` returns them."""
 
     x: Array
     """Of shape (n_samples, in_features)."""
@@ -76,8 +76,8 @@ class Objective:
     def penalty(self, network: Network) -> Any:
         """Return λ₂/2 Σ W² + λ₁ Σ |W|."""
         w = np.concatenate([network.parameters[..., at] for at in network.weight_slices], axis=-1)
-        squares, sizes = (np.sum(v, -1, float, keepdims=True) for v in (w * w, np.abs(w)))
-        return number((0.5 * self.l2 * squares + self.l1 * sizes)[..., 0])
+        squares, sizes = (v.sum(axis=-1, dtype=float, keepdims=True) for v in (w * w, np.abs(w)))
+        return number((0.5 * self.l2 * squares + self.l1 * sizes)[..., 0])  # (K, 1) → (K,)
 
     def add_penalty_gradient(self, network: Network, gradient: Array) -> None:
         """Add λ₂ W + λ₁ sign(W) to a gradient with respect to θ, in place."""
@@ -101,14 +101,17 @@ def take_step(
 ) -> Any:
     """Take one step of training: change the network and the optimizer's state.
 
-    With one hidden layer (affine, then σ₁), sample weights w, s = w/Σw, and Σ over samples::
+    Training takes such a step for each batch, until all samples have had their turn (an epoch), and
+    starts again, for many epochs.
 
-        z₁ = x W₁ᵀ + b₁        a = σ₁(z₁)        z = a Wᵀ + b      L = Σ s ℓ
-        dz = s · ∂ℓ/∂z         dW = dzᵀ a        db = Σ dz         da = dz W
-        dz₁ = da · σ₁'(z₁)     dW₁ = dz₁ᵀ x      db₁ = Σ dz₁
+    For one hidden layer (affine, then σ₁) and sample weights w_i, with s_i = w_i / Σ_k w_k::
 
-    The gradient g = (dW₁, db₁, dW, db), plus the penalty's, is clipped as one vector; the optimizer
-    updates θ with it (SGD: θ ← θ − η g), and normalisations update their running statistics.
+        z₁ = x W₁ᵀ + b₁           a = σ₁(z₁)        z = a Wᵀ + b      L = Σ_i s_i ℓ_i
+        dz_i = s_i ∂ℓ_i/∂z_i      dW = dzᵀ a        db = Σ_i dz_i     da = dz W
+        dz₁ = da · σ₁'(z₁)        dW₁ = dz₁ᵀ x      db₁ = Σ_i (dz₁)_i
+
+    The penalty's gradient is added to g = (dW₁, db₁, dW, db), one vector, which `clip` may limit;
+    the optimizer updates θ with g (SGD: θ ← θ − η g); and running statistics are updated.
 
     Parameters
     ----------
@@ -142,7 +145,7 @@ def take_step(
     >>> batch = Batch(np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]]))
     >>> sgd = SGD(learning_rate=0.1)
     >>> state = sgd.initial_state(theta)
-    >>> take_step(network, Objective(SquaredError()), sgd, state, batch)  # ½ (½ · 2² + ½ · 3²)
+    >>> take_step(network, Objective(SquaredError()), sgd, state, batch)  # mean of ½ 2² and ½ 3²
     3.25
     >>> theta.round(2)  # dz = (−1, −1.5), so dW = −1 · 1 − 1.5 · 2 = −4 and db = −2.5
     array([1.4 , 0.25])

@@ -1,6 +1,6 @@
 """Activation functions, each with its step of the backward pass.
 
-Throughout, dq denotes ∂L/∂q, the gradient of a batch's loss L with respect to q, of q's shape.
+The backward pass follows the chain rule from a batch's loss L back: dq is ∂L/∂q, of q's shape.
 Samples are rows: z has shape (n_samples, features), or (K, n_samples, features) for K networks.
 """
 
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 class Activation(Described, Protocol):
     """A function a = σ(z) of a layer's values z, and the step back from da to dz.
 
-    For each sample, by the chain rule, dz_k = Σ_j da_j ∂a_j/∂z_k: a vector–Jacobian product.
+    For each sample, by the chain rule, dz_k = Σ_j da_j ∂a_j/∂z_k: the row da times ∂a/∂z.
     """
 
     def forward(self, z: Array) -> Array:
@@ -32,7 +32,7 @@ class Activation(Described, Protocol):
 
 
 class Elementwise:
-    """An `Activation`, by structure and not by inheritance, in which a_k depends on z_k alone.
+    """Base of the activations in which a_k depends on z_k alone; an `Activation` by its methods.
 
     Only one term of the chain rule's sum is left: dz = da · σ'(z), element by element.
     """

@@ -13,9 +13,9 @@ __all__ = ["Array", "Loss", "SquaredError", "number"]
 class Loss(Checked):
     r"""A loss L of a batch, and its gradient with respect to the network's predictions p.
 
-    p, of shape (n_samples, out_features), holds the network's outputs or its logits z, the values
-    before the output's link function: see `takes_logits`. With :math:`ℓ_i` the loss of sample i,
-    summed over its outputs, and sample weights :math:`w_i` (1 by default),
+    p, of shape (n_samples, out_features), holds the last layer's values z, called logits, or the
+    outputs σ(z), with σ the link function, such as softmax: see `takes_logits`. With :math:`ℓ_i`
+    the loss of sample i, summed over its outputs, and sample weights :math:`w_i` (1 by default),
 
     .. math:: L = \frac{\sum_i w_i ℓ_i}{\sum_i w_i}, \qquad
               \frac{∂L}{∂p_i} = \frac{w_i}{\sum_k w_k} \frac{∂ℓ_i}{∂p_i}.
@@ -28,7 +28,7 @@ class Loss(Checked):
         True if p holds the logits: the link function is then part of ℓ's formula, as softmax is in
         the cross-entropy. False if p holds the outputs.
     outputs : tuple of str
-        The link functions that the network may have: names in ``activations.OUTPUTS``.
+        Names, in ``activations.OUTPUTS``, of the link functions that the network may have.
     task : {"classification", "multilabel", "regression"}
         What is predicted: one class of several, any number of labels, or real values.
 
@@ -44,7 +44,7 @@ class Loss(Checked):
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None
     ) -> tuple[Any, Array]:
-        """Return L and ∂L/∂p, of p's shape; both are 0 if all sample weights are 0."""
+        """Return L, a float or of shape (K,), and ∂L/∂p, of p's shape; 0 and 0 if all w_i are 0."""
         values, gradient = self.per_sample(p, targets)
         if weight is None:
             return number(values.mean(axis=-1)), gradient / values.shape[-1]
@@ -55,7 +55,7 @@ class Loss(Checked):
         return number(np.vecdot(values, share)), gradient * share[..., np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of p's shape, for targets from `targets`."""
+        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, for targets made by the method `targets`."""
         raise NotImplementedError
 
 
@@ -77,7 +77,7 @@ class SquaredError(Loss):
     outputs = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
     takes_logits = False
     task = "regression"
-    centre = "mean"
+    centre = "mean"  # of the targets: the constant p with the lowest loss
     formula = "½ ‖ŷ − y‖²"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:

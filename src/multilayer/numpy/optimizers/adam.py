@@ -18,9 +18,9 @@ class Adam(Optimizer):
         m ← β₁ m + (1 − β₁) g       m̂ = m/(1 − β₁ᵗ)
         v ← β₂ v + (1 − β₂) g²      v̂ = v/(1 − β₂ᵗ)      θ ← θ − η m̂/(√v̂ + ε)
 
-    The running means m and v start at 0; dividing by 1 − βᵗ corrects for that. ε is added to the
-    corrected √v̂, as in the algorithm and in PyTorch; TensorFlow and scikit-learn add it to the
-    uncorrected √v.
+    The running means m and v start at 0, so they begin too small; dividing by 1 − βᵗ, the sum of
+    their weights, corrects that. ε is added to √v̂, as in the algorithm and in PyTorch;
+    TensorFlow and scikit-learn add it to √v.
 
     Parameters
     ----------

@@ -34,13 +34,13 @@ class Optimizer:
     vectors: ClassVar[tuple[str, ...]] = ()
     """The names of the vectors in the state; `initial_state` makes them zeros of θ's shape."""
     takes_steps: ClassVar[Literal[True]] = True
-    """False only for L-BFGS, which is not driven step by step."""
+    """False only for `LBFGS`, which is not driven step by step, and no subclass of this."""
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
 
     def initial_state(self, parameters: Array) -> State:
-        """Return the state before the first step."""
+        """Return the state before the first step: zeros, and a count of steps for each network."""
         step = 0 if parameters.ndim == 1 else np.zeros((len(parameters), 1), dtype=int)
         return {"step": step} | {name: np.zeros_like(parameters) for name in self.vectors}
 

@@ -14,10 +14,10 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Stochastic gradient descent, θ ← θ − η g, with momentum.
 
-    With λ the `weight_decay` (of biases too) and a velocity v that starts at 0,
-    g ← g + λ θ, v ← μ v + g, θ ← θ − η v, or with Nesterov's momentum θ ← θ − η (g + μ v)
-    (Sutskever et al. 2013, eqs. 1–4). As in PyTorch, v does not contain η, so a change of η takes
-    full effect at once. With Nesterov's, this θ is the paper's θ + μ v, where it evaluates g.
+    With λ the `weight_decay` (of biases too), μ the `momentum`, and a velocity v that starts at 0:
+    g ← g + λ θ; v ← μ v + g; θ ← θ − η v, or θ ← θ − η (g + μ v) with Nesterov's momentum
+    (Sutskever et al. 2013, eqs. 1–4: their velocity is −η v, and with Nesterov's momentum θ here is
+    their θ + μ v, where they evaluate g). As in PyTorch, a change of η takes full effect at once.
 
     Parameters
     ----------
