@@ -277,13 +277,40 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
     ("options", "message"),
     [
         (["--ladder", "a"], "--ladder of mlp train mnist must be numbers such as 1000,1,0.01"),
-        (["--ladder", "1"], "--ladder of mlp train mnist must have noise on its inputs"),
-        (["--ladder", "1", "--engine", "torch"], "cannot be combined with --engine torch"),
+        (["--ladder", "1"], "--ladder of mlp train mnist needs --normalization batch"),
+        (
+            ["--ladder", "1", "--engine", "torch"],
+            "--ladder of mlp train mnist needs --engine numpy",
+        ),
+        (
+            ["--ladder", "1", "--normalization", "batch"],
+            "--ladder of mlp train mnist needs noise on the inputs, such as --noise 0.3",
+        ),
+        (
+            ["--ladder", "1,2,3,4,5", "--normalization", "batch", "--noise", "1"],
+            "--ladder of mlp train mnist must be 1 to 4 numbers, for inputs, hidden layers and "
+            "logits, the first above 0; got (1.0, 2.0, 3.0, 4.0, 5.0)",
+        ),
+        (
+            ["--recipe", "record", "--engine", "torch"],
+            "--engine of mlp train mnist must be numpy with --recipe record; got torch",
+        ),
     ],
 )
 def test_a_ladder_that_cannot_be_trained(options, message):
     with pytest.raises(InvalidArgumentError, match=re.escape(message)):
         app(["train", "mnist", "--n-train", "4", "--n-test", "3", *options], standalone_mode=False)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_a_recipe_fits_other_widths_and_leaves_an_ordinary_model(tmp_path, capsys):
+    small = ["--hidden", "8,6", "--epochs", "1", "--batch-size", "4", "--save", f"{tmp_path}/model"]
+    start = ["train", "mnist", "--n-train", "4", "--n-test", "3", "--recipe", "record"]
+    app(start + small, standalone_mode=False)
+    net = load_model(tmp_path / "model").net
+    assert net.architecture.hidden_features == (8, 6)
+    assert net.architecture.noise == (0.97, 0.3, 0.3)
+    assert f"{net.architecture.n_parameters:,} parameters" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("few_images")

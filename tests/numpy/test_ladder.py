@@ -8,15 +8,28 @@ import torch
 from torch.nn import functional as F
 
 from multilayer import Architecture
+from multilayer.data import Stream
+from multilayer.data.stream import Rows, StreamWriter
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy import LBFGS, MLP, Adam, Ladder, Objective, VirtualAdversarial
+from multilayer.numpy import (
+    LBFGS,
+    MLP,
+    SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
+    Ladder,
+    Lion,
+    Objective,
+    VirtualAdversarial,
+)
 from multilayer.numpy.blocks import RandomLayer
 from multilayer.numpy.decoder import Decoder, ladder_value_and_gradients
 from multilayer.numpy.layers import Stack
 from multilayer.numpy.losses import CrossEntropy
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Batch
-from multilayer.training import Callback, EarlyStopping, fit
+from multilayer.training import Callback, Checkpoint, EarlyStopping, fit
 
 
 def architecture(hidden=(5, 4), **changes):
@@ -107,19 +120,73 @@ def test_loss_and_gradients_are_autograds(is_weighted):
         np.testing.assert_allclose(found, true, rtol=1e-8, atol=1e-10)
 
 
-def trained(n_epochs=3, **settings):
-    net, X, y = problem()
+def trained(n_epochs=3, network=None, **settings):
+    net, X, y = problem(**(network or {}))
     given = {"loss": "cross_entropy", "optimizer": "adam", "batch_size": 8} | settings
     rng = np.random.default_rng
-    history = fit(Ladder(net, rng=rng(2)), (X, y), n_epochs=n_epochs, rng=rng(3), **given)
+    ladder = Ladder(net, (10.0, 0.1), rng=rng(2))
+    history = fit(ladder, (X, y), n_epochs=n_epochs, rng=rng(3), **given)
     return net, history, X, y
 
 
-def test_what_is_trained_is_what_predicts():
+OPTIMIZERS = [
+    Adam(0.01),
+    AdamW(0.01, weight_decay=0.3),
+    Lion(0.01, weight_decay=0.3),
+    SGD(0.001, momentum=0.9, weight_decay=0.3),
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "settings", [{}, {"ema": 0.9}, {"network": {"dropout": 0.2}}, {"network": {"noise": (1, 0, 0)}}]
+)
+def test_what_is_trained_is_what_predicts(optimizer, settings):
     """The network from outside and the loop's own validation of it are one function."""
-    net, history, X, y = trained(validation=problem()[1:])
+    net, history, X, y = trained(10, optimizer=optimizer, validation=problem()[1:], **settings)
     p = net(X)[np.arange(len(y)), y]
     assert history["validation_loss"][-1] == pytest.approx(-np.log(p).mean(), rel=1e-9)
+
+
+def test_labels_are_trained_too():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 6))
+    y = (X[:, 0] > 0).astype(int)
+    a = Architecture(6, (16,), 1, output="sigmoid", normalization="batch", noise=0.3)
+    net = MLP(a, rng=np.random.default_rng(1))
+    ladder = Ladder(net, (1.0, 0.1), rng=np.random.default_rng(2))
+    fit(ladder, (X, y), loss="binary_cross_entropy", optimizer=Adam(0.01), n_epochs=30, rng=rng)
+    assert ((net(X)[:, 0] > 0.5) == y).mean() > 0.9
+
+
+def test_samples_without_weight_are_not_trained_on():
+    net, X, y = problem(40)
+    wrong, weight = y.copy(), np.ones(40)
+    wrong[::2], weight[::2] = 0, 0
+    found = []
+    for targets in (y, wrong):
+        net, *_ = problem(40)
+        data = X, targets, weight
+        rng = np.random.default_rng
+        fit(Ladder(net, rng=rng(2)), data, loss="cross_entropy", n_epochs=3, rng=rng(3))
+        found.append(net.network.parameters)
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_stream_gives_what_memory_gives(tmp_path):
+    net, X, y = problem()
+    X = X.astype(np.float32)
+    with StreamWriter(tmp_path / "rows") as writer:
+        writer.add(Rows(X, y))
+        writer.finish()
+    found = []
+    for data in ((X, y), Stream(tmp_path / "rows")):
+        net, *_ = problem()
+        rng = np.random.default_rng
+        how = {"loss": "cross_entropy", "n_epochs": 2, "shuffle": False}
+        fit(Ladder(net, rng=rng(2)), data, rng=rng(3), **how)
+        found.append(net.network.parameters)
+    np.testing.assert_array_equal(*found)
 
 
 def test_it_learns():
@@ -151,34 +218,54 @@ def test_the_decoder_learns_to_remove_noise():
     assert losses[-1] < 1.5
 
 
-def test_scales_stay_as_they_are():
-    net, *_ = trained()
-    gammas = [p[0] for layer in net.network.layers if len(p := layer.parameters) == 2 and
-              p[0].ndim == 1]  # fmt: skip
-    assert len(gammas) == 2
-    for gamma in gammas:
-        np.testing.assert_array_equal(gamma, 1)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_scales_stay_as_they_are(optimizer):
+    net, *_ = trained(optimizer=optimizer)
+    norms = [layer for layer in net.network.layers if isinstance(layer, BatchNorm)]
+    assert len(norms) == 2
+    for norm in norms:
+        np.testing.assert_array_equal(norm.gamma, 1)
 
 
-def test_a_resumed_training_ends_with_the_same_bits(tmp_path):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_a_resumed_training_ends_with_the_same_bits(optimizer, ema, tmp_path):
     class Stop(Callback):
-        def on_epoch_end(self, run):
-            if run.epoch == 2:
+        def on_step_end(self, run):
+            if (run.epoch, run.step) == (3, 2):
                 raise KeyboardInterrupt
 
-    whole, *_ = trained(4)
-    _, history, *_ = trained(4, checkpoint=tmp_path, callbacks=[Stop()])
+    settings = {"optimizer": optimizer, "ema": ema}
+    whole, *_ = trained(4, **settings)
+    keep = {"checkpoint": Checkpoint(tmp_path, seconds=0)}
+    _, history, *_ = trained(4, **settings, **keep, callbacks=[Stop()])
     assert history.stopped_by == "interrupt"
-    resumed, *_ = trained(4, checkpoint=tmp_path, resume=True)
+    assert any(tmp_path.iterdir())
+    resumed, *_ = trained(4, **settings, **keep, resume=True)
     np.testing.assert_array_equal(resumed.network.parameters, whole.network.parameters)
     for name, array in whole.network.state.items():
         np.testing.assert_array_equal(resumed.network.state[name], array)
 
 
+def test_a_training_that_fails_at_once_changes_nothing():
+    def metric(y, p):
+        raise ZeroDivisionError
+
+    net, X, y = problem()
+    before = net.network.parameters.copy()
+    data, how = (X, y), {"loss": "cross_entropy", "metrics": {"metric": metric}}
+    with pytest.raises(ZeroDivisionError):
+        fit(Ladder(net), data, validation=data, **how)
+    np.testing.assert_array_equal(net.network.parameters, before)
+
+
 def test_early_stopping_restores_the_best_epoch():
-    net, history, X, y = trained(
-        30, validation=problem()[1:], callbacks=[EarlyStopping(3)], optimizer=Adam(0.05)
+    _, X, y = problem()
+    y = np.roll(y, 7)  # so that what is learned soon makes it worse
+    net, history, *_ = trained(
+        30, validation=(X, y), callbacks=[EarlyStopping(3)], optimizer=Adam(0.05)
     )
+    assert history.best_epoch < history.n_epochs
     p = net(X)[np.arange(len(y)), y]
     best = min(history["validation_loss"])
     assert -np.log(p).mean() == pytest.approx(best, rel=1e-9)
@@ -193,14 +280,18 @@ def test_early_stopping_restores_the_best_epoch():
         ("clip_value", 1.0),
         ("max_norm", 1.0),
         ("adversary", VirtualAdversarial(0.1)),
-        ("noise", LBFGS()),
         ("loss", "squared_error"),
     ],
 )
 def test_what_it_cannot_be_combined_with(name, value):
     with pytest.raises(InvalidArgumentError) as caught:
-        trained(**{"optimizer" if name == "noise" else name: value})
+        trained(**{name: value})
     assert caught.value.parameter == name
+
+
+def test_lbfgs_is_refused():
+    with pytest.raises(InvalidArgumentError, match="noise cannot be combined with L-BFGS"):
+        trained(optimizer=LBFGS())
 
 
 @pytest.mark.parametrize(
@@ -218,9 +309,13 @@ def test_networks_that_it_refuses(changes, words):
     assert caught.value.parameter == "mlp"
 
 
+def test_weights_may_be_an_array():
+    assert Ladder(MLP(architecture()), np.array([10, 0.5])).weights == (10, 0.5, 0.5, 0.5)
+
+
 @pytest.mark.parametrize("weights", [(), (0.0, 1.0), (1.0,) * 5, (1.0, -1.0), "1000", 3.0])
 def test_weights_that_it_refuses(weights):
-    with pytest.raises(InvalidArgumentError) as caught:
+    with pytest.raises((InvalidArgumentError, InvalidTypeError)) as caught:
         Ladder(MLP(architecture()), weights)
     assert caught.value.parameter == "weights"
 

@@ -119,9 +119,9 @@ Adversary = Annotated[
 Ladder = Annotated[
     str | None,
     typer.Option(
-        help="Train beside a decoder that removes noise: the weights of its errors in the pixels, "
-        "from 0 to 1, and in each layer, such as 1000,1,0.01, of which the last is that of all "
-        "layers above. Needs --noise and --normalization batch, and is in the NumPy engine."
+        help="Also train a decoder to remove noise: the weights of its errors in the pixels (0 to "
+        "1) and in each layer, such as 1000,1,0.01; the last also applies to all layers above. "
+        "Needs --noise and --normalization batch; NumPy engine only."
     ),
 ]
 Recipe = Annotated[
@@ -248,14 +248,13 @@ def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
         return replace(found, epsilon=found.epsilon * float(pixel))
 
 
-def read_ladder(text: str, pixel: float) -> tuple[float, ...]:
-    """Read ``1000,1,0.01``, with the first weight in pixels of this size: see `read_adversary`."""
+def read_ladder(text: str) -> tuple[float, ...]:
+    """Read ``1000,1,0.01``."""
     try:
-        first, *others = (float(part) for part in text.split(","))
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
         rule = "must be numbers such as 1000,1,0.01"
         raise InvalidArgumentError(rule, "ladder", got=repr(text)) from None
-    return first / float(pixel) ** 2, *others
 
 
 def read_separator(text: str | None) -> str | None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from rich.console import Console
 from rich.table import Table
 
+from multilayer.architecture import Architecture
 from multilayer.compiled import on_compiling
 from multilayer.inspection import summary
 from multilayer.numpy import MLP, Ensemble
@@ -33,10 +34,19 @@ class NoteCompiling(Callback):
 
 
 class ShowLayers(Callback):
-    """Print the layers when training begins, after all arguments have been checked."""
+    """Print the layers when training begins, after all arguments have been checked.
+
+    Parameters
+    ----------
+    architecture : Architecture, optional
+        By default that of the network in training, which for a ladder has one more layer.
+    """
+
+    def __init__(self, architecture: Architecture | None = None) -> None:
+        self._architecture = architecture
 
     def on_train_begin(self, run: Run) -> None:
-        architecture = run.net.architecture
+        architecture = self._architecture or run.net.architecture
         title = f"{architecture.n_parameters:,} parameters"
         table = Table("layer", "computes", title=title, title_justify="left")
         for name in ("W", "parameters"):

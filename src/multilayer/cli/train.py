@@ -242,7 +242,7 @@ class _Job:
         if s.early_stopping:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
-            callbacks += [NoteCompiling(), ShowLayers(), Progress()]
+            callbacks += [NoteCompiling(), ShowLayers(architecture), Progress()]
         divergence = None
         try:
             fit(
@@ -305,12 +305,20 @@ class _Job:
         return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
 
     def _ladder(self, net: Any, pixel: float, rng: np.random.Generator) -> Ladder:
-        if self.settings.engine != "numpy":
-            rule = "cannot be combined with --engine torch, which has none"
-            raise InvalidArgumentError(rule, "ladder")
-        weights = options.read_ladder(self.settings.ladder or "", pixel)
-        with checks.in_terms_of("mlp", {"weights": "ladder", "mlp": "ladder"}):
-            return Ladder(net, weights, rng=rng)
+        s = self.settings
+        assert s.ladder is not None
+        first, *others = options.read_ladder(s.ladder)
+        rules = {
+            "needs --engine numpy": s.engine == "numpy",
+            "needs --normalization batch": s.normalization == "batch",
+            "needs noise on the inputs, such as --noise 0.3": net.architecture.input_noise,
+        }
+        for rule, is_kept in rules.items():
+            if not is_kept:
+                raise InvalidArgumentError(rule, "ladder")
+        with checks.in_terms_of("mlp", {"weights": "ladder"}):
+            Ladder(net, (first, *others))  # so that an error has the numbers that were given
+        return Ladder(net, (first / pixel**2, *others), rng=rng)
 
     def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
         """Return a `Model` that takes raw images, with information about its training."""
@@ -388,7 +396,7 @@ def _print_results(results: dict[str, Any], history: History, save: Path | None)
     console.print(table)
     console.print(
         "final: of the weights kept, without penalty; an epoch's train loss is the mean over its "
-        "steps, with penalty",
+        "steps, with penalty and, for a ladder, with the decoder's errors",
         highlight=False,
         soft_wrap=True,
     )

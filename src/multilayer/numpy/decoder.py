@@ -184,7 +184,7 @@ def ladder_value_and_gradients(
     Parameters
     ----------
     objective : Objective
-        J.
+        J; its penalties are left out.
     network, quiet : Network
         With noise and without, over the same θ.
     decoder : Decoder

@@ -1,8 +1,8 @@
 r"""Ladder: an `MLP` that is trained beside a decoder, which removes noise (Rasmus et al. 2015)."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,6 @@ __all__ = ["Ladder"]
 
 Array = npt.NDArray[Any]
 
-UNUSED = ("l1", "l2", "clip_norm", "clip_value", "max_norm", "adversary")
-"""Parameters of `fit` that a training with a decoder does not take."""
-
 
 class Ladder:
     r"""An MLP whose training also removes noise, with a decoder that only training uses.
@@ -42,22 +39,37 @@ class Ladder:
     estimate of them from the noisy values, and s_i are the samples' shares of the mean. The
     estimates need no targets: they teach the layers what the inputs have in common.
 
-    Train it with `multilayer.training.fit`, which leaves the trained weights in `mlp`, an ordinary
-    network. During training, as in the paper, the logits are normalised over the batch and noisy
-    too, and scales γ stay as they are, since large ones would make the noise negligible. At the
-    end, the last layer's weights absorb the normalisation of the logits. Running statistics are
-    those of the pass without noise.
+    Train it with `multilayer.training.fit`, whose training loss is then J̃. At the end, `mlp`, an
+    ordinary network, has the trained weights; until then a callback finds the network in training
+    as ``run.net``. Each call of `fit` begins with a new decoder.
+
+    In training, the logits are normalised over the batch like hidden values, with the noise of the
+    last hidden layer; at the end, the last layer absorbs this. Scales γ stay as they are, since
+    large ones would make the noise negligible. So logits have variance 1: *predicted classes are
+    accurate, but their probabilities are far from 0 and 1* (at most 0.76 for one of 10 equally
+    frequent classes). If you need probabilities, calibrate them on held-out samples. Running
+    statistics are those of the pass without noise.
+
+    The paper's network differs in details: it adds noise before β, trains a scale of the logits,
+    and starts the decoder from the probabilities.
 
     Parameters
     ----------
     mlp : MLP
-        A network with batch normalisation, and with noise at least on its inputs.
+        A network with batch normalisation, biases, and noise at least on its inputs.
     weights : sequence of float
         c₀ > 0 of the inputs, c₁ ≥ 0 of the first hidden layer, and so on up to the logits; the last
         one given is also that of all layers above. The defaults are about the paper's for MNIST,
         if inputs have variance 1; c₀ is inversely proportional to it.
     rng : numpy.random.Generator, optional
-        Draws the decoder's first weights.
+        Draws the decoder's first weights, for each call of `fit`.
+
+    Attributes
+    ----------
+    mlp, architecture, dtype
+        The network, with its architecture and data type.
+    weights : tuple of float
+        One for the inputs, and one for each layer.
 
     Raises
     ------
@@ -89,7 +101,7 @@ class Ladder:
     def __init__(
         self,
         mlp: MLP,
-        weights: Sequence[float] = (100.0, 1.0, 0.01),
+        weights: Iterable[float] = (100.0, 1.0, 0.01),
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
@@ -112,19 +124,28 @@ class _LadderTrainer(Trainer):
     """Trains a network that normalises its logits, and a decoder; `finish` writes to `mlp`."""
 
     def __init__(self, mlp: MLP, net: MLP, decoder: Decoder, **settings: Any) -> None:
-        for name in UNUSED:
-            if settings.get(name):
-                rule = "cannot be combined with a ladder"
-                raise InvalidArgumentError(rule, name, "fit", got=repr(settings[name]))
         super().__init__(net, **settings)
+        refused = {
+            "l1": self.objective.l1,
+            "l2": self.objective.l2,
+            "clip_norm": self.clip.norm,
+            "clip_value": self.clip.value,
+            "max_norm": self.max_norm,
+            "adversary": self.adversary,
+        }
+        for name, given in refused.items():
+            if given:
+                rule = "cannot be combined with a ladder"
+                raise InvalidArgumentError(rule, name, "fit", got=repr(given))
         if self.loss.task == "regression":
-            rule = "must be one of classification: values that are predicted cannot be normalised"
+            rule = "must be a loss for classes or labels: real values cannot have normalised logits"
             raise InvalidArgumentError(rule, "loss", "fit", got=repr(self.loss))
         self._mlp, self._decoder = mlp, decoder
         self._decoder_state = self.optimizer.initial_state(decoder.parameters)
 
     def description(self) -> dict[str, Any]:
-        return super().description() | {"ladder": list(self._decoder.weights)}
+        own = {"ladder": list(self._decoder.weights)}
+        return super().description() | asdict(self._mlp.architecture) | own
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
         self._step = _LadderStep(
@@ -150,8 +171,10 @@ class _LadderTrainer(Trainer):
         _absorb(self.net.network, self._mlp.network)  # the best weights come after `finish`
 
     def finish(self) -> None:
-        super().finish()
-        _absorb(self.net.network, self._mlp.network)
+        try:
+            super().finish()
+        finally:
+            _absorb(self.net.network, self._mlp.network)
 
 
 class _LadderStep:
@@ -172,7 +195,7 @@ class _LadderStep:
         self.quiet = Network(Stack(layers), network.last, network.link, network.parameters)
         self.source = Source(*data)
         self._n_inputs = data.X.shape[1]
-        self._fixed = _fixed(network)
+        self._fixed = [(place, network.parameters[place].copy()) for place in _fixed(network)]
         vectors = network.parameters, decoder.parameters
         self._states = states
         self._updates = [
@@ -194,11 +217,11 @@ class _LadderStep:
             self.objective, self.network, self.quiet, self.decoder, batch, self.rng
         )
         if math.isfinite(value):
-            for place in self._fixed:
-                gradients[0][place] = 0
             for update, state, gradient in zip(self._updates, self._states, gradients, strict=True):
                 state["step"] += 1
                 update(gradient.reshape(1, 1, -1), 1, 0, gradient.size, learning_rate)
+            for place, values in self._fixed:  # a penalty in the optimizer changes them as well
+                self.network.parameters[place] = values
             self.quiet.update_state(clean)
         return value
 
@@ -210,7 +233,7 @@ def _check(mlp: MLP) -> None:
     """Raise if a network cannot be trained as a ladder."""
     architecture = mlp.architecture
     rules = {
-        "must have noise on its inputs, or there is none to remove": architecture.input_noise,
+        "must have noise on its inputs": architecture.input_noise,
         "must have normalization='batch'": architecture.normalization == "batch",
         "must have biases": architecture.bias,
         "must not have residual blocks": not architecture.residual,
@@ -238,6 +261,7 @@ def _with_normalized_logits(mlp: MLP) -> MLP:
             noise=(*noise, noise[-1]),
         ),
         dtype=mlp.dtype,
+        initializer="zeros",
     )
     source, network = mlp.network, net.network
     n_common = source.parameters.size - source.last.W.size - a.out_features
@@ -247,6 +271,7 @@ def _with_normalized_logits(mlp: MLP) -> MLP:
     affine, norm = _top(network)
     assert network.last.b is not None
     affine.W[:], norm.beta[:] = source.last.W, source.last.b
+    norm.running_variance[:] = 1 - norm.epsilon  # before the first step, nothing is to be absorbed
     network.last.W[:], network.last.b[:] = np.eye(a.out_features), 0
     return net
 
@@ -291,9 +316,9 @@ def _fixed(network: Network) -> list[slice]:
 def _weights(weights: object, n: int) -> tuple[float, ...]:
     """Return a weight for each of n layers; the last one that is given is that of all others."""
     rule = f"must be 1 to {n} numbers, for inputs, hidden layers and logits, the first above 0"
-    if not isinstance(weights, Sequence) or isinstance(weights, str) or not 1 <= len(weights) <= n:
-        raise InvalidArgumentError(rule, "weights", "Ladder", got=repr(weights))
+    if not isinstance(weights, Iterable) or isinstance(weights, str):
+        raise InvalidTypeError(rule, "weights", "Ladder", got=repr(weights))
     found = [checks.real(c, "weights", "Ladder", "[0, inf)") for c in weights]
-    if not found[0]:
+    if not 1 <= len(found) <= n or not found[0]:
         raise InvalidArgumentError(rule, "weights", "Ladder", got=repr(weights))
     return (*found, *[found[-1]] * (n - len(found)))

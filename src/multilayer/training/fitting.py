@@ -77,7 +77,7 @@ def fit(
 
     Parameters
     ----------
-    net : MLP or Ensemble
+    net : MLP, Ensemble or Ladder
         The network, of either engine; it is trained in place, starting from its current weights.
     data : tuple (X, y) or (X, y, sample_weight), or Stream
         Samples of shape (n_samples, in_features), their targets, and non-negative weights. The loss
