@@ -23,9 +23,7 @@ __all__ = ["Decoder", "Denoise", "ladder_value_and_gradients"]
 Array = npt.NDArray[Any]
 
 N_BENDS = 5
-"""The parameters of each of a unit's two functions of u: see `Denoise`."""
-
-
+"""The number of parameters of m, and of v, for each unit: see `Denoise`."""
 COLUMNS = "ij,ij->j"
 """The dot products of two matrices' columns, for `einsum`."""
 
@@ -34,8 +32,8 @@ class Denoise:
     r"""ẑ = (z̃ − m) v + m: the estimate of a unit's value z, from the noisy value z̃.
 
     If z is normal with mean m and variance s², and z̃ = z + n with noise of variance σ², then this
-    is the expected value of z given z̃, with v = s²/(s² + σ²). What m and v are depends on u, which
-    comes from the layer above, through five parameters for each unit (eqs. 2 and 3)::
+    is the expected value of z given z̃, with v = s²/(s² + σ²). m and v depend on u, which comes from
+    the layer above, through five parameters each for every unit (Rasmus et al. 2015)::
 
         m = a₁ S(a₂ u + a₃) + a₄ u + a₅        v = b₁ S(b₂ u + b₃) + b₄ u + b₅
 
