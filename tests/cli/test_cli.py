@@ -371,6 +371,9 @@ def test_a_loss_beyond_all_reason_is_a_divergence(tmp_path):
 
 def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, capsys):
     class Spoil(Callback):
+        def __init__(self, architecture):
+            pass
+
         def on_epoch_end(self, run):
             if run.epoch == 3:
                 run.net.parameters[:] = np.inf
@@ -391,6 +394,9 @@ def test_the_wait_for_the_compiler_is_told(monkeypatch, capsys):
         pytest.skip("numba is switched off by NUMBA_DISABLE_JIT")
 
     class Compile(Callback):
+        def __init__(self, architecture):
+            pass
+
         def on_train_begin(self, run):
             for _ in range(2):
                 numba.njit(lambda: 0)()

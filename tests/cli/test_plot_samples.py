@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_named(folder, tmp_path):
     result = run("residuals", model, folder / "iris.csv", "--save", picture)
     assert "model of residuals must predict values" in str(result.exception)
     result = run("robustness", model, folder / "iris.csv", "--save", picture)
-    assert "models of robustness must take numbers as they are" in str(result.exception)
+    assert "models of robustness must take plain or scaled numbers" in str(result.exception)
     result = run("confusion", model, folder / "none.csv", "--save", picture)
     assert "no file" in str(result.exception)
     pd.read_csv(folder / "iris.csv").assign(more=1).to_csv(tmp_path / "more.csv", index=False)

@@ -113,8 +113,8 @@ def test_frames_that_do_not_fit():
     for other, message in (
         (
             {"a": second["a"]},
-            "part 2 of X must have the columns of the first (a, kind); missing: kind; beyond "
-            "them: none",
+            "part 2 of X must have the columns of the first (a, kind); missing: kind; "
+            "unexpected: none",
         ),
         (
             second | {"kind": second["a"]},

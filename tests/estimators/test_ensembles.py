@@ -286,7 +286,9 @@ def test_a_warm_start_goes_on_with_the_same_networks(changes, message):
 
 def test_rows_of_their_own_need_all_samples():
     clf = MLPClassifier(n_members=3, resample="bootstrap", **SETTINGS)
-    with pytest.raises(ValueError, match="resample of MLPClassifier must be None where a fit goes"):
+    with pytest.raises(
+        ValueError, match="resample of MLPClassifier must be None when a fit continues"
+    ):
         clf.partial_fit(X, y, classes=[0, 1, 2])
 
 

@@ -661,7 +661,10 @@ def test_the_nearest_kind_is_named():
     ("X", "message"),
     [
         ({"a": [1]}, "X must have the columns a, b; missing: b; unexpected: none"),
-        ({"a": [1], "b": ["x"], "c": [1]}, "X must have the columns a, b; missing: none; beyond"),
+        (
+            {"a": [1], "b": ["x"], "c": [1]},
+            "X must have the columns a, b; missing: none; unexpected",
+        ),
         ({"a": ["x"], "b": ["x"]}, "column 'a' of X must hold numbers; got 'x' at row 0"),
         ({"a": [[0]], "b": ["x"]}, "column 'a' of X must hold numbers; got an entry of type list"),
     ],

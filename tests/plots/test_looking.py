@@ -46,7 +46,9 @@ def closed():
 def test_a_model_of_columns_is_named_before_a_table_that_is_no_image(draw):
     table = [["red", 1.0], ["blue", 2.0]] * 10
     model = MLPClassifier((2,), solver="lbfgs", columns="auto").fit(table, [0, 1] * 10)
-    with pytest.raises(InvalidArgumentError, match=r"model of .* must take numbers as they are"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"model of .* must take plain or scaled numbers"
+    ):
         draw(model, table)
 
 

@@ -214,7 +214,7 @@ def test_numbered_columns_some_of_which_are_left_out():
     rows = frame.astype(object).to_numpy()
     np.testing.assert_array_equal(model.predict(rows), expected)
     with pytest.raises(
-        ValueError, match="X must have the columns x0, x2; missing: x0, x2; beyond th"
+        ValueError, match="X must have the columns x0, x2; missing: x0, x2; unexpected"
     ):
         model.predict(frame[[2, 0]].rename(columns={0: 5, 2: 6}))
 

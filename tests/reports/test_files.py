@@ -193,7 +193,7 @@ def test_cells_that_nothing_known_separates(written, mlp, train, separator):
         assert read_file(path).columns == (name,)
     result = train(path, "--epochs", "1", fails=True)
     assert f"it has one column, {name!r}; {does}" in result.stderr
-    assert "there are none beside" in str(result.exception)
+    assert "must have at least one input besides" in str(result.exception)
     if separator != "quotes":
         assert texts_of(read_file(path, separator=separator)) == PLAIN
         train(path, "--epochs", "1", "--sep", separator)

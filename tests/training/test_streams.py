@@ -242,7 +242,7 @@ def test_an_error_while_it_is_written_leaves_the_old_one(tmp_path):
 
 
 def test_a_damaged_stream_is_refused(tmp_path):
-    with pytest.raises(ModelFileError, match="holds no stream, or one that was not written to its"):
+    with pytest.raises(ModelFileError, match="holds no stream, or an incomplete one"):
         Stream(tmp_path)
     rows = written(tmp_path, X, Y)
     path = tmp_path / "rows.npy"
