@@ -347,7 +347,7 @@ class _Job:
         if self.settings.as_json:
             typer.echo(json.dumps(results))
         else:
-            _print_results(results, history, save)
+            _print_results(results, history, save, is_ladder=self.settings.ladder is not None)
 
 
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
@@ -384,7 +384,9 @@ class _KeepRun(Callback):
         return self.run.epoch > 1 or self.run.step > 0
 
 
-def _print_results(results: dict[str, Any], history: History, save: Path | None) -> None:
+def _print_results(
+    results: dict[str, Any], history: History, save: Path | None, *, is_ladder: bool
+) -> None:
     table = Table("")
     for name in ("final loss", "final accuracy"):
         table.add_column(name, justify="right")
@@ -396,7 +398,7 @@ def _print_results(results: dict[str, Any], history: History, save: Path | None)
     console.print(table)
     console.print(
         "final: of the weights kept, without penalty; an epoch's train loss is the mean over its "
-        "steps, with penalty and, for a ladder, with the decoder's errors",
+        "steps, with penalty" + ", and with the decoder's errors" * is_ladder,
         highlight=False,
         soft_wrap=True,
     )
