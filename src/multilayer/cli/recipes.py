@@ -7,8 +7,6 @@ from multilayer.registry import Names, Registry
 
 __all__ = ["RECIPES", "with_recipe"]
 
-NOISE = "0.97,0.3"
-"""On the inputs, and in each hidden layer."""
 FIXED = ("optimizer", "engine")
 """What a recipe cannot do without."""
 
@@ -22,7 +20,7 @@ RECIPES: Registry[dict[str, Any]] = Registry(
             "hidden": "1000,500,250,250,250",
             "normalization": "batch",
             "dropout": 0.0,
-            "noise": NOISE,
+            "noise": ("0.97", "0.3"),  # on the inputs, and in each hidden layer
             "ladder": "1000,1,0.01",
             "engine": "numpy",
             "optimizer": "adam",
@@ -58,9 +56,10 @@ def with_recipe(settings: Any, name: str | None, context: Any) -> Any:
         if (got := getattr(settings, option)) != recipe[option]:
             rule = f"must be {recipe[option]} with --recipe {name}"
             raise InvalidArgumentError(rule, option, got=got)
-    settings = settings._replace(**{k: v for k, v in recipe.items() if source(k).name == "DEFAULT"})
-    if settings.noise == NOISE:
-        inputs, hidden = NOISE.split(",")
+    chosen = {k: v for k, v in recipe.items() if source(k).name == "DEFAULT"}
+    settings = settings._replace(**chosen)
+    if "noise" in chosen:
+        inputs, hidden = chosen["noise"]
         noise = ",".join([inputs, *[hidden] * len(settings.hidden.split(","))])
         settings = settings._replace(noise=noise)
     return settings

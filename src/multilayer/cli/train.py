@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
@@ -18,6 +17,7 @@ from multilayer.cli.notes import notes
 from multilayer.cli.ranks import joined
 from multilayer.cli.recipes import with_recipe
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
+from multilayer.cli.train_report import print_results
 from multilayer.cli.train_table import TableCommand, TrainGroup, table
 from multilayer.cli.watch import recording
 from multilayer.data import fingerprint, load_digits, load_images
@@ -347,7 +347,7 @@ class _Job:
         if self.settings.as_json:
             typer.echo(json.dumps(results))
         else:
-            _print_results(results, history, save, is_ladder=self.settings.ladder is not None)
+            print_results(results, history, save, is_ladder=self.settings.ladder is not None)
 
 
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
@@ -382,33 +382,3 @@ class _KeepRun(Callback):
     def has_trained(self) -> bool:
         """Whether any step has been taken."""
         return self.run.epoch > 1 or self.run.step > 0
-
-
-def _print_results(
-    results: dict[str, Any], history: History, save: Path | None, *, is_ladder: bool
-) -> None:
-    table = Table("")
-    for name in ("final loss", "final accuracy"):
-        table.add_column(name, justify="right")
-    for part in ("train", "test"):
-        table.add_row(
-            part, shown(results[f"{part}_loss"]), f"{100 * results[f'{part}_accuracy']:.2f} %"
-        )
-    console = Console()
-    console.print(table)
-    console.print(
-        "final: of the weights kept, without penalty; an epoch's train loss is the mean over its "
-        "steps, with penalty" + ", and with the decoder's errors" * is_ladder,
-        highlight=False,
-        soft_wrap=True,
-    )
-    rate = results["samples_per_second"]
-    console.print(
-        f"{history.n_epochs} epochs in {results['seconds']:.2f} s, "
-        f"{math.floor(rate):,} samples per second",
-        highlight=False,
-    )
-    if history.stopped_by == "divergence":
-        console.print(f"diverged; these are the weights of epoch {history.best_epoch}")
-    if save is not None:
-        console.print(f"model written to {save}", highlight=False, soft_wrap=True)

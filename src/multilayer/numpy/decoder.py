@@ -195,7 +195,8 @@ def ladder_value_and_gradients(
     value, dz = objective.loss_and_dz(network, passed.logits, batch)
     shares = np.ones(len(batch.x), batch.x.dtype) if batch.weight is None else batch.weight
     shares = shares / max(shares.sum(), np.finfo(shares.dtype).tiny)
-    parts, clean_parts = _parts(network, passed), _parts(quiet, clean)
+    parts = list(with_caches(network.hidden, passed.caches))
+    clean_parts = list(with_caches(quiet.hidden, clean.caches))
     cost, d_logits, of_noisy, of_clean, of_decoder = decoder.value_and_gradients(
         passed.logits,
         [_input_of(parts), *_before_activation(parts)],
@@ -233,12 +234,6 @@ def _back(parts: list[tuple[Any, Any]], d: Any, before_activation: list[Array]) 
             d = d + next(more)
         gradients[:0] = of_layer
     return gradients
-
-
-def _parts(network: Network, passed: Pass) -> list[tuple[Any, Any]]:
-    """Return each hidden layer's parts with their caches, in forward order."""
-    layers = zip(network.hidden.layers, passed.caches, strict=True)
-    return [part for layer, cache in layers for part in with_caches(layer, cache)]
 
 
 def _before_activation(parts: list[tuple[Any, Any]]) -> list[Array]:

@@ -196,7 +196,9 @@ class _LadderStep:
         self.quiet = Network(Stack(layers), network.last, network.link, network.parameters)
         self.source = Source(*data)
         self._n_inputs = data.X.shape[1]
-        self._fixed = [(place, network.parameters[place].copy()) for place in _fixed(network)]
+        scales = [layer.gamma for layer in network.layers if isinstance(layer, BatchNorm)]
+        fixed = *scales, *network.last.parameters
+        self._fixed = [(array, array.copy()) for array in fixed]
         vectors = network.parameters, decoder.parameters
         self._states = states
         self._updates = [
@@ -221,8 +223,8 @@ class _LadderStep:
             for update, state, gradient in zip(self._updates, self._states, gradients, strict=True):
                 state["step"] += 1
                 update(gradient.reshape(1, 1, -1), 1, 0, gradient.size, learning_rate)
-            for place, values in self._fixed:  # a penalty in the optimizer changes them as well
-                self.network.parameters[place] = values
+            for array, values in self._fixed:  # what is not trained
+                array[:] = values
             self.quiet.update_state(clean)
         return value
 
@@ -274,10 +276,7 @@ def _with_normalized_logits(mlp: MLP) -> MLP:
         initializer="zeros",
     )
     source, network = mlp.network, net.network
-    n_common = source.parameters.size - source.last.W.size - a.out_features
-    network.parameters[:n_common] = source.parameters[:n_common]
-    for name, array in source.state.items():
-        network.state[name][:] = array
+    _copy_hidden(source, network)
     affine, norm = _top(network)
     assert network.last.b is not None
     affine.W[:], norm.beta[:] = source.last.W, source.last.b
@@ -292,14 +291,19 @@ def _absorb(network: Network, into: Network) -> None:
     (W h − μ)/s + β is an affine layer with the weights W/s and the biases β − μ/s.
     """
     affine, norm = _top(network)
-    n_common = into.parameters.size - into.last.W.size - len(affine.W)
-    into.parameters[:n_common] = network.parameters[:n_common]
-    for name, array in into.state.items():
-        array[:] = network.state[name]
+    _copy_hidden(network, into)
     scale = 1 / np.sqrt(norm.running_variance + norm.epsilon)
     assert into.last.b is not None
     into.last.W[:] = affine.W * scale[:, np.newaxis]
     into.last.b[:] = norm.beta - norm.running_mean * scale
+
+
+def _copy_hidden(source: Network, into: Network) -> None:
+    """Copy the hidden layers that both networks have: one has another one behind them."""
+    for own, array in zip(source.hidden.parameters, into.hidden.parameters, strict=False):
+        array[:] = own
+    for name in source.state.keys() & into.state.keys():
+        into.state[name][:] = source.state[name]
 
 
 def _top(network: Network) -> tuple[Affine, BatchNorm]:
@@ -308,19 +312,6 @@ def _top(network: Network) -> tuple[Affine, BatchNorm]:
     assert isinstance(affine, Affine)
     assert isinstance(norm, BatchNorm)
     return affine, norm
-
-
-def _fixed(network: Network) -> list[slice]:
-    """Return the places in θ of what is not trained: all γ, and the layer behind the logits."""
-    places, start = [], 0
-    for layer in network.layers:
-        sizes = [array.size for array in layer.parameters]
-        if isinstance(layer, BatchNorm):
-            places.append(slice(start, start + sizes[0]))
-        elif layer is network.last:
-            places.append(slice(start, None))
-        start += sum(sizes)
-    return places
 
 
 def _weights(weights: object, n: int) -> tuple[float, ...]:
