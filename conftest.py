@@ -8,6 +8,11 @@ import sys
 import traceback
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile("fixed")  # pytest --hypothesis-profile search draws new examples
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # pictures need no screen
 

@@ -570,7 +570,6 @@ def architectures(draw):
     return Architecture(in_features, hidden, draw(width), **settings)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=100)
 @given(architectures())
 def test_n_parameters_is_the_closed_form_and_what_is_built(architecture):
     widths = (
@@ -598,7 +597,6 @@ def test_n_parameters_is_the_closed_form_and_what_is_built(architecture):
     assert net.parameters.shape == (expected,)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=100)
 @given(architectures())
 def test_json_round_trip(architecture):
     text = architecture.to_json()
@@ -752,7 +750,7 @@ def test_json_with_a_number_of_too_many_digits_is_refused():
     assert str(caught.value).startswith("an Architecture must be a JSON object; ")
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_json_cut_or_changed_anywhere_is_read_or_refused_by_the_packages_own_error(data):
     embeddings = Embeddings([(0, 2)], [(2, 3)], width=4)

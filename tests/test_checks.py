@@ -88,7 +88,6 @@ def test_real_lies_in_its_interval(interval, inside, outside):
         assert said == f"x of T must be a number in {interval}; got {value:g}"
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=100)
 @given(st.floats(), st.booleans(), st.booleans())
 def test_brackets_take_in_their_ends_and_parentheses_do_not(value, low_closed, high_closed):
     interval = f"{'[' if low_closed else '('}-1, 1{']' if high_closed else ')'}"
@@ -173,7 +172,7 @@ def test_finite_array_has_the_dtype_and_lies_in_one_piece(values, dtype):
     np.testing.assert_array_equal(found, np.asarray(values, dtype=dtype))
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(arrays(np.float64, (3, 4)))
 def test_finite_array_never_changes_what_it_is_given(values):
     before = values.copy()
@@ -314,7 +313,7 @@ def test_sample_matrix_of_words():
     assert said == "X must be an array of numbers; got dtype <U1"
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(arrays(np.float32, (3, 2, 2)))
 def test_sample_matrix_never_changes_what_it_is_given(values):
     before = values.copy()

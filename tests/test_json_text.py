@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.errors import InvalidArgumentError
@@ -17,7 +17,6 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=100)
 @given(value=VALUES)
 def test_what_python_writes_is_read(value):
     assert read_json(json.dumps(value)) == value
@@ -49,7 +48,6 @@ def test_what_says_two_things_or_nothing_is_refused(text, message):
     assert str(caught.value) == message
 
 
-@settings(derandomize=True, database=None, deadline=None)
 @given(text=st.text(st.characters()))
 def test_printable_text_is_printable_and_stays_as_it_is_where_it_was(text):
     assert printable(text).isprintable()

@@ -194,7 +194,7 @@ def test_every_pass_gives_the_same_rows_and_numbers(tmp_path, form):
     assert blocks.n_bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     form=st.sampled_from(["csv", "parquet"]),
     sizes=st.lists(st.integers(0, 60), min_size=1, max_size=4),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
@@ -19,7 +19,6 @@ from multilayer.errors import InvalidDataError
     weighted=st.booleans(),
     least=st.sampled_from([1, 2]),
 )
-@settings(deadline=None)
 def test_each_epoch_has_each_sample_once(n, batch_size, shuffle, weighted, least):
     weight = np.arange(n) / 10 if weighted else None
     batches = Batches(n, weight, batch_size=batch_size, shuffle=shuffle, least=least)

@@ -106,7 +106,7 @@ def test_zones_and_none_do_not_mix():
     assert DateFormat().dates(["2024-01-05T00:00Z", "2024-01-05"])[1] == [0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.datetimes(datetime.datetime(1000, 1, 1), datetime.datetime(9999, 12, 31)),
     st.sampled_from(["%Y-%m-%d", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S.%f", "%d.%m.%Y", "%d %b %Y",
@@ -118,7 +118,7 @@ def test_what_python_writes_is_read_back(when, form):
     assert moment(text).since_1970() == (expected - datetime.datetime(1970, 1, 1)).total_seconds()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=20))
 def test_any_text_is_a_date_or_none(text):
     found = moment(text)

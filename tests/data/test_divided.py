@@ -4,7 +4,7 @@ from threading import Barrier, Thread
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer import Architecture
@@ -28,7 +28,6 @@ def divisions(draw):
 
 
 @given(divisions(), st.booleans())
-@settings(deadline=None)
 def test_each_row_is_taken_once_in_steps_that_all_ranks_share(division, has_weight):
     counts, size = division
     n_ranks, n_members = counts.shape

@@ -233,7 +233,7 @@ def test_rows_are_counted_below_the_header(tmp_path):
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(",;\t|"))
 def test_what_python_writes_is_read_back(tmp_path_factory, rows, separator):
     """Cells of any kind, with separators, quotes and line ends in them."""

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.data import toy
@@ -122,7 +122,6 @@ def by_numpy(expression):
         return np.broadcast_to(eval(expression, {"np": np, "x": x, "y": y}), x.shape)
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_numbers_are_those_of_numpy(part):
     text, expression, _ = part
@@ -130,7 +129,6 @@ def test_numbers_are_those_of_numpy(part):
     np.testing.assert_array_equal(Formula(text)(*POINTS), by_numpy(expression))
 
 
-@settings(deadline=None)
 @given(CONDITIONS)
 def test_conditions_are_those_of_numpy(part):
     text, expression, _ = part
@@ -225,7 +223,6 @@ def test_nothing_else_is_evaluated(text):
         Formula(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=MAX_LENGTH + 1) | st.text("xy0129.+-*/^()<>=,einpsadot π²", max_size=60))
 def test_any_text_is_a_formula_or_refused(text):
     with suppress(InvalidArgumentError):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -56,7 +56,6 @@ def message_of(path, **arguments):
     suffix=st.sampled_from(["", ".gz"]),
     transposed=st.booleans(),
 )
-@settings(deadline=None)
 def test_what_is_written_comes_back(array, suffix, transposed):
     array = array.T if transposed else array
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.data.idx import read_idx, write_idx
@@ -43,7 +43,6 @@ rows = st.one_of(
 
 
 @given(rows=rows, mean=st.sampled_from([0.0, 0.1307]), std=st.sampled_from([1.0, 0.3081]))
-@settings(deadline=None)
 def test_rows_are_those_of_the_whole_matrix(rows, mean, std):
     X = ScaledImages(PIXELS, mean=mean, std=std)
     whole = (PIXELS.reshape(N_SAMPLES, 12).astype(np.float64) / 255 - mean) / std

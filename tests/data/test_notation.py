@@ -164,7 +164,7 @@ def test_what_may_be_either_is_said_and_decided_by_who_knows():
     assert find_notation(["5", "6"], once).is_open is False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.floats(-1e12, 1e12).map(lambda x: round(x, 3)), min_size=1, max_size=8),
     st.sampled_from([("{:.3f}", ".", ""), ("{:,.3f}", ".", ","), ("{:,.4f}", ",", ".")]),
@@ -180,7 +180,7 @@ def test_what_python_writes_is_read_back(numbers, how):
     assert found.notation.numbers(texts)[0].tolist() == pytest.approx(numbers, abs=5e-4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True))
 def test_any_text_is_read_or_not_and_nothing_breaks(texts):
     texts = [text.strip() for text in texts if text.strip()]
@@ -196,7 +196,7 @@ def test_any_text_is_read_or_not_and_nothing_breaks(texts):
         assert value is None or isinstance(value, float)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.timedeltas(datetime.timedelta(0), datetime.timedelta(10**5)))
 def test_durations_as_pandas_writes_them(duration):
     text = str(pd.Timedelta(duration)).replace("+", "")

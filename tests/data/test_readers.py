@@ -123,7 +123,7 @@ def test_a_damaged_row_group_is_named(tmp_path, frame):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(places=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4), data=st.data())
 def test_any_damage_is_an_error_that_names_the_file_or_none(tmp_path_factory, places, data):
     path = tmp_path_factory.mktemp("damaged") / "t.parquet"

@@ -61,7 +61,7 @@ def test_hashes_of_different_numbers_differ():
 # The sample --------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 200)), st.integers(1, 600), st.integers(0, 3))
 def test_a_sample_does_not_depend_on_blocks(sizes, most_rows, seed):
     survey = Survey.of(cut(FRAME, sizes), most_rows=most_rows, seed=seed)
@@ -123,7 +123,7 @@ def test_few_rows_are_held():
 # Merging -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data(), st.integers(1, 600))
 def test_surveys_merge_to_the_survey_of_all(data, most_rows):
     blocks = cut(FRAME, [100] * 5)

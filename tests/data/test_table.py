@@ -239,7 +239,7 @@ MANY = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(MANY, max_size=8))
 def test_any_column_has_categories(values):
     names = names_of({"a": values})

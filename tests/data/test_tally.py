@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.data import Tally, read_table, tally
@@ -31,7 +31,6 @@ def tallied(*blocks, counts_all=False):
 texts = st.lists(st.lists(st.sampled_from(["", "a", "b", "c", "é", " a "]), min_size=1), min_size=1)
 
 
-@settings(deadline=None)
 @given(texts)
 def test_texts_are_counted(blocks):
     found = tallied(*blocks)
@@ -42,7 +41,6 @@ def test_texts_are_counted(blocks):
     assert found.is_constant == (every.nunique() < 2)
 
 
-@settings(deadline=None)
 @given(texts, st.data())
 def test_tallies_merge_in_any_order(blocks, data):
     at_once = tallied(*blocks)
@@ -55,7 +53,6 @@ def test_tallies_merge_in_any_order(blocks, data):
 numbers = st.lists(st.none() | st.floats(-1e6, 1e6) | st.just(np.inf), min_size=1)
 
 
-@settings(deadline=None)
 @given(numbers, numbers)
 def test_the_ends_of_numbers_are_those_of_pandas(first, second):
     found, every = tallied(first, second), pd.Series([*first, *second], dtype=float)

@@ -127,7 +127,7 @@ SHARED = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("data", DATA)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.data())
 def test_each_outcome_is_that_of_the_fit_alone(data, draw):
     shared = draw.draw(SHARED)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import huber
 from sklearn.linear_model import PoissonRegressor
@@ -304,7 +304,6 @@ def test_rows_without_weight_do_not_set_the_mean_rate():
     exponent=st.integers(-900, 900),
     is_weighted=st.booleans(),
 )
-@settings(deadline=None, max_examples=100)
 def test_mean_and_deviation(seed, exponent, is_weighted):
     """A power of two changes no digit, so scikit-learn's numbers can be had for any size."""
     rng = np.random.default_rng(seed)

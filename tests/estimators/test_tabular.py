@@ -201,7 +201,7 @@ def test_log_probabilities_are_finite():
     n_classes=st.integers(2, 5),
     size=st.floats(0.1, 30),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_temperature_minimises_the_smoothed_log_loss(seed, n, n_classes, size):
     rng = np.random.default_rng(seed)
     z = size * rng.normal(size=(n, n_classes))
@@ -236,7 +236,7 @@ def are_partitions(folds, n):
 
 
 @given(n=st.integers(4, 100), n_folds=st.integers(2, 8), seed=st.integers(0, 99))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_folds_have_equal_shares(n, n_folds, seed):
     n_folds = min(n_folds, n // 2)
     rng = np.random.RandomState(seed)
@@ -282,7 +282,7 @@ def test_groups_are_never_divided():
     times=st.lists(st.one_of(st.integers(0, 30), st.none()), min_size=4, max_size=60),
     n_folds=st.integers(2, 6),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_later_rows_judge_earlier_ones(times, n_folds):
     time = np.array([np.nan if t is None else t for t in times], dtype=float)
     if len(np.unique(time[~np.isnan(time)])) < 2:
@@ -469,7 +469,7 @@ def test_what_the_columns_become(classifier):
 @given(
     values=st.lists(st.sampled_from([0.0, 1.0, 2.5, 7.0, np.nan]), min_size=2, max_size=50),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_position_is_linear_between_knots(values):
     from multilayer.data import read_table
 

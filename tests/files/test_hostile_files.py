@@ -24,7 +24,7 @@ from .conftest import packed, parts_of
 # What a changed file predicts is of no interest, and so is what it warns of.
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
 
-FUZZ = settings(derandomize=True, database=None, deadline=None, max_examples=400)
+FUZZ = settings(max_examples=400)
 
 
 @pytest.fixture(scope="module")

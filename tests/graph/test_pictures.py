@@ -207,7 +207,7 @@ def test_a_chain_is_drawn_straight():
     st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.booleans()), max_size=30),
     st.lists(st.integers(0, 25), min_size=12, max_size=12),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_graph_can_be_drawn(pairs, lengths):
     nodes = tuple(Node(str(i), "op", "m" * n) for i, n in enumerate(lengths))
     edges = tuple(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.linear_model import LogisticRegression
@@ -16,7 +16,6 @@ numbers = st.floats(-10, 10).filter(lambda x: abs(x) > 0.1)
 
 
 @given(w=arrays(float, 3, elements=numbers), b=st.floats(-10, 10))
-@settings(deadline=None)
 def test_three_facts(w, b):
     plane = Hyperplane(w, b)
     foot = plane.distance_from_origin * plane.normal

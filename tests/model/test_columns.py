@@ -75,7 +75,7 @@ def test_a_numeric_column_is_the_robust_scaling_of_scikit_learn_bent():
 FLOATS = st.floats(-1e307, 1e307) | st.just(np.nan)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(npst.arrays(np.float64, st.integers(1, 20), elements=FLOATS))
 def test_numbers_of_any_size_stay_within_three_and_in_order(values):
     assume(not np.isnan(values).all())
@@ -715,7 +715,6 @@ def test_inputs_are_made_when_they_are_read():
     np.testing.assert_array_equal(found.subset(rows)[1:], whole[[3, 3]])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_any_table_is_encoded_or_named(data):
     """What a training takes, it encodes without a word, in finite numbers, and from JSON too."""

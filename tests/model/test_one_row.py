@@ -21,9 +21,6 @@ from multilayer.model import Column, Columns, Numeric, columns
 UTC = datetime.UTC
 some = settings(
     max_examples=10,
-    deadline=None,
-    derandomize=True,
-    database=None,
     phases=[Phase.generate, Phase.shrink],
 )
 

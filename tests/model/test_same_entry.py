@@ -23,9 +23,6 @@ from multilayer.model import Columns
 UTC = datetime.UTC
 few = settings(
     max_examples=4,
-    deadline=None,
-    derandomize=True,
-    database=None,
     phases=[Phase.generate, Phase.shrink],  # but not Phase.explain, which takes long
 )
 more = settings(few, max_examples=10)

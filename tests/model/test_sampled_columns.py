@@ -50,7 +50,7 @@ cells = st.lists(texts, min_size=2, max_size=40)
 numbers = st.lists(st.none() | st.floats(-9, 9) | st.integers(0, 3), min_size=2, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cells, cells, numbers, st.booleans(), st.integers(1, 50))
 def test_if_the_sample_is_whole_the_columns_are_those_of_the_table(a, b, c, embedded, size):
     n = min(map(len, (a, b, c)))
@@ -84,7 +84,7 @@ def test_whole_samples_of_real_tables(name, embedded):
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(0, 5))
 def test_categories_are_those_of_all_rows(embedded, data, seed):
     """Whatever the sample lacks: against the columns of the whole table."""

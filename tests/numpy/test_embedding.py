@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.preprocessing import OneHotEncoder
@@ -107,7 +107,6 @@ def problems(draw):
 
 
 @given(problems())
-@settings(deadline=None, max_examples=100)
 def test_it_interpolates_and_looks_up_and_so_do_the_fast_passes(problem):
     layer, x, dy = problem
     dtype = x.dtype

@@ -21,7 +21,7 @@ from multilayer.numpy import (
 )
 from multilayer.numpy.losses import Loss
 
-PROPERTY = settings(derandomize=True, database=None, deadline=None, max_examples=60)
+PROPERTY = settings(max_examples=60)
 
 REGRESSION = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 CLASSES = ("cross_entropy", "nll")

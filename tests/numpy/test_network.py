@@ -16,7 +16,7 @@ from multilayer.errors import (
 from multilayer.numpy import ACTIVATIONS, LOSSES, MLP, OUTPUTS, Glorot, SquaredError
 from multilayer.numpy.initializers import Initializer
 
-PROPERTY = settings(derandomize=True, database=None, deadline=None, max_examples=60)
+PROPERTY = settings(max_examples=60)
 
 # Every part that an architecture can have: what holds for this network holds for its parts.
 RICH = {

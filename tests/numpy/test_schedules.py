@@ -5,7 +5,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
@@ -21,8 +21,6 @@ from multilayer.numpy import (
     WarmUp,
 )
 from multilayer.numpy.schedules import Plateau, Schedule
-
-PROPERTY = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +156,6 @@ PLAIN = st.one_of(
 SCHEDULE = PLAIN | st.builds(WarmUp, epochs=COUNT, start=SHARE, then=PLAIN)
 
 
-@PROPERTY
 @given(SCHEDULE, COUNT, SHARE, st.integers(0, 20))
 def test_factors_stay_between_zero_and_one(schedule, n_epochs, share, n_reductions):
     state = Plateau(best=1.0, n_reductions=n_reductions)
@@ -166,7 +163,6 @@ def test_factors_stay_between_zero_and_one(schedule, n_epochs, share, n_reductio
     assert 0 <= factor <= 1 + 1e-15  # rounding of a sum that is 1
 
 
-@PROPERTY
 @given(PLAIN, COUNT, SHARE, SHARE)
 def test_after_their_rise_factors_never_grow(schedule, n_epochs, one, other):
     early, late = sorted([one, other])
@@ -176,7 +172,6 @@ def test_after_their_rise_factors_never_grow(schedule, n_epochs, one, other):
     assert after <= before + 1e-15
 
 
-@PROPERTY
 @given(SHARE, SHARE, COUNT)
 def test_the_ends_of_a_cosine_are_its_bounds(final, share, n_epochs):
     schedule = Cosine(final)
@@ -185,7 +180,6 @@ def test_the_ends_of_a_cosine_are_its_bounds(final, share, n_epochs):
     assert schedule.factor(share * n_epochs, n_epochs, Plateau()) >= final - 1e-15
 
 
-@PROPERTY
 @given(st.lists(st.floats(0, 10), max_size=30), COUNT)
 def test_a_plateau_counts_as_often_as_patience_allows(losses, patience):
     schedule = ReduceOnPlateau(gamma=0.5, patience=patience)

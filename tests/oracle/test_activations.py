@@ -47,7 +47,7 @@ def test_activation_equals_torch(name, scale, torch_activations):
     assert_agrees(ACTIVATIONS[name], torch_activations[name], z, da)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(z=arrays(np.float64, (2, 3), elements=st.floats(-1e4, 1e4)))
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_activation_equals_torch_wherever_it_is_looked_for(name, z, torch_activations):

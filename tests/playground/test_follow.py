@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -232,7 +232,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(lines=st.lists(VALUES | st.dictionaries(st.text(max_size=4), VALUES), max_size=6))
 def test_no_line_whatever_breaks_a_record(tmp_path_factory, whole, lines):
     path = tmp_path_factory.mktemp("any") / "record-1.jsonl"

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.errors import MultilayerError
@@ -133,13 +133,11 @@ def _parse_or_refuse(said):
         parse(said)
 
 
-@settings(deadline=None)
 @given(JSON.map(json.dumps) | st.text() | st.binary())
 def test_no_message_does_more_than_be_refused(said):
     _parse_or_refuse(said)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([*SETTINGS, *DATA]), JSON)
 def test_no_setting_does_more_than_be_refused(name, value):
     changed = SETTINGS | ({name: value} if name in SETTINGS else {"data": DATA | {name: value}})

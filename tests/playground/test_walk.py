@@ -208,7 +208,7 @@ def test_every_number_is_that_of_autograd(activation, loss, output, n_out, norma
     assert check_arithmetic(steps) > 40
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(st.integers(1, 14), min_size=1, max_size=4),
     st.sampled_from(list(ACTIVATIONS)),

@@ -226,7 +226,7 @@ def assert_same_histories(mine, other, tolerance):
 
 
 @given(trainings())
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_each_member_equals_the_same_network_trained_alone(t):
     try:
         alone = [train_alone(t, k) for k in range(N_MEMBERS)]

@@ -235,9 +235,6 @@ def train_alone(t, k, dtype="float64"):
 
 @given(trainings())
 @settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow],
 )

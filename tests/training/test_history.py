@@ -68,7 +68,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
     st.integers(0, 1000),
     st.text(),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_round_trip_through_json(metrics, best_epoch, stopped_by):
     history = History(metrics)
     history.best_epoch = best_epoch

@@ -198,7 +198,7 @@ def test_a_run_is_not_resumed_on_another_stream(tmp_path):
 
 
 @given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 3), st.booleans(), st.integers(1, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_read_is_what_was_written(tmp_path_factory, n, d, t, has_weight, length):
     rng = np.random.default_rng(n)
     x, y, w = rng.normal(size=(n, d)), rng.normal(size=(n, t)), rng.random(n)

@@ -184,7 +184,7 @@ def test_numba_is_there_to_compile_them():
     k=st.integers(1, 70),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_compiled_and_plain_agree(name, seed, n, k, dtype):
     kernel = KERNELS[name]
     arguments = ARGUMENTS[name](Problem(seed, n, k, dtype))

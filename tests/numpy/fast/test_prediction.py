@@ -151,7 +151,7 @@ def test_after_a_failure_no_piece_is_begun(workers):
 
 
 @given(st.integers(1, 2 * PIECE), st.integers(1, 4))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_who_computes_makes_no_difference(n_rows, n):
     net = network("float32", activation="relu")
     X = np.random.default_rng(0).normal(size=(n_rows, 6)).astype(np.float32)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
@@ -28,7 +28,6 @@ def of_scipy(request):
 
 
 @given(SIDES, SIDES, SIDES, st.booleans(), st.booleans(), st.sampled_from(["f4", "f8"]))
-@settings(deadline=None)
 def test_a_product_is_numpys(of_scipy, m, n, k, is_first, is_second, kind):
     rng = np.random.default_rng(m * n * k)
     A, B = rng.normal(size=(m, k)), rng.normal(size=(k, n))
