@@ -94,9 +94,9 @@ def test_rows_without_a_target(tmp_path):
     table = HOMES.copy()
     table.loc[7, "rent"] = None
     table.to_csv(path, index=False)
-    says = "1 of 120 rows has no 'rent' and is dropped, row 8 below its header"
+    says = "has no 'rent' in 1 of 120 rows, row 8 below its header; it is left out"
     assert says in run(*TRAIN, path).stderr
-    refused = f"{path} has no 'rent' in 1 of 120 rows, the first of them row 8 below its header"
+    refused = f"{path} has no 'rent' in 1 of 120 rows, row 8 below its header"
     assert str(run(*TRAIN, path, "--bad-rows", "fail").exception) == refused
     table.loc[[9, 11], "rent"] = None
     table.loc[11] = None  # an empty row is no row that lacks its target
@@ -105,7 +105,7 @@ def test_rows_without_a_target(tmp_path):
     assert refused in str(run(*TRAIN, path).exception)
     table.loc[9] = None
     table.to_csv(path, index=False)
-    assert "3 of 120 rows have no 'rent' and are dropped" in run(*TRAIN, path).stderr
+    assert "has no 'rent' in 3 of 120 rows" in run(*TRAIN, path).stderr
 
 
 def test_train_takes_files_without_the_word_table(folder):

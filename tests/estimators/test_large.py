@@ -278,7 +278,7 @@ def test_values_that_are_written_as_text(write, trainings):
     gone = [sample_rows(write(own, "csv", sep=";"))[0], LAST]
     own.loc[gone, "value"] = "NA"
     files = write(own, "csv", sep=";")
-    with pytest.warns(TableWarning, match=r"has no 'value' in 1 of 600 rows of a sample, such as"):
+    with pytest.warns(TableWarning, match=r"has no 'value' in 1 of 600 rows of a sample, row 1 "):
         model = regressor().fit(files, target="value")
     rows, _ = trainings.check()
     expected = VALUES["value"].drop(gone).round(3).to_numpy()
@@ -405,16 +405,16 @@ def test_missing_targets(write, trainings):
         classifier().fit(files, target="class")
     folder = Path(files).parent
     assert str(said[0].message) == (
-        f"{folder / '0.parquet'} and 2 more has no 'class' in 2 of 600 rows of a sample, such as "
-        f"row {in_sample[2]} in {folder / '0.parquet'}; they are left out"
+        f"{folder / '0.parquet'} and 2 more has no 'class' in 2 of 600 rows of a sample, the first "
+        f"of them row {in_sample[2]} in {folder / '0.parquet'}; they are left out"
     )
     rows, _ = trainings.check()
     assert len(rows.y) == N - 3
     own.loc[in_sample[:7], "class"] = None
     with pytest.raises(
         InvalidDataError,
-        match=r"has no 'class' in 8 of 600 rows of a sample, such "
-        r"as row \d+ in .*0\.parquet: leave such rows out",
+        match=r"has no 'class' in 8 of 600 rows of a sample, the first "
+        r"of them row \d+ in .*0\.parquet: leave such rows out",
     ):
         classifier().fit(write(own), target="class")
 

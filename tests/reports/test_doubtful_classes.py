@@ -57,7 +57,7 @@ def test_a_mark_of_missing_values_among_classes_is_a_class_that_is_named(
         f"{says.format(' of X')}pass missing=[{mark!r}] to read_file"
     ]
     result = train(path, "--epochs", "1", f"--na={mark}", "--bad-rows=skip")
-    assert "note: 2 of 80 rows have no 'y' and are dropped" in result.stderr
+    assert "has no 'y' in 2 of 80 rows" in result.stderr
     assert "marks a missing value" not in result.stderr
     model, said = fit(read_file(path, missing=[mark]).take(np.arange(1, N)).take(np.arange(N - 2)))
     assert (model.classes_.tolist(), said) == (["high", "low"], [])

@@ -166,7 +166,7 @@ def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, train, tmp_path):
     content = ",,,,,\n" + lines(header=("", *HEADER, ""), rows=[*rows, ("",) * 6])
     path = written(content)
     result = train(path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
-    assert "3 of 63 rows have no 'y' and are dropped" in result.stderr
+    assert "has no 'y' in 3 of 63 rows" in result.stderr
     assert "ignored: 'Unnamed: 0', 'Unnamed: 5' (no entries)" in result.stderr
     later = mlp("predict", tmp_path / "m", path)
     assert len(later.stdout.splitlines()) == 64
@@ -256,7 +256,7 @@ def test_units_below_the_header(written, train, tmp_path):
     path = written(lines(rows=rows))
     result = train(path, "--epochs", "1", "--save", tmp_path / "m", "--bad-rows", "skip")
     assert "column 'y' has '€' at row 1 below its header, which is not a number" in result.stderr
-    assert "1 of 61 rows has no 'y' and is dropped, row 1 below" in result.stderr
+    assert "has no 'y' in 1 of 61 rows, row 1 below" in result.stderr
     table = read_file(path).select(["x", "z"])
     with pytest.warns(TableWarning) as told:
         columns = Columns.of(table)
@@ -435,13 +435,13 @@ def test_one_column_that_pandas_has_written(written, column):
 def test_rows_without_a_target(written, train):
     rows = [(*row[:3], "" if i % 10 == 3 else row[3]) for i, row in enumerate(ROWS)]
     result = train(written(lines(rows=rows)), "--epochs", "1", "--json", "--bad-rows", "skip")
-    says = "6 of 60 rows have no 'y' and are dropped, the first of them row 4 below its header"
+    says = "has no 'y' in 6 of 60 rows, the first of them row 4 below its header"
     assert says in result.stderr
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 54
     rows = [(*row[:3], ["yes", "no", ""][i % 3]) for i, row in enumerate(ROWS)]
     result = train(written(lines(rows=rows)), "--epochs", "1", "--bad-rows", "skip")
-    assert "20 of 60 rows have no 'y' and are dropped" in result.stderr
+    assert "has no 'y' in 20 of 60 rows" in result.stderr
 
 
 def test_rows_that_are_too_short(written, mlp, train, tmp_path):

@@ -8,17 +8,22 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.cli.division import Division
-from multilayer.cli.notes import n_of_rows, note, notes, noting
+from multilayer.cli.notes import note, notes, noting
 from multilayer.data import Table, TableWarning
 from multilayer.data.entries import Entries
 from multilayer.data.large import LargeTable
 from multilayer.data.notation import Notation
-from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers, read_weights
-from multilayer.model.target_column import MOST_CLASSES, TargetColumn, for_fit, read_target
+from multilayer.model.target_column import (
+    MOST_CLASSES,
+    TargetColumn,
+    for_fit,
+    on_rows_without,
+    read_target,
+)
 from multilayer.registry import Names
 
 __all__ = ["Rows", "truth", "with_target"]
@@ -189,25 +194,13 @@ def with_target(
     Raises
     ------
     InvalidDataError
-        If no row has a target, or more rows lack one than `bad_rows` allows. Rows without any entry
-        are not counted.
+        If no row has a target, or more rows have none than `bad_rows` allows.
     """
     is_there = are_there(y)
     if is_there.all():
         return table, y
-    if not is_there.any():
-        raise InvalidDataError(
-            f"{table[target].where}, the target, must have entries; all are missing"
-        )
-    without = np.flatnonzero(~is_there)
-    first = table[target].origin.row(int(without[0]))
-    n = len(without)
-    if are_too_many(_n_filled(table.take(without)), len(y), bad_rows):
-        hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
-        rule = f"has no {target!r} in {n:,} of {len(y):,} rows, the first of them {first}{hint}"
-        raise InvalidDataError(rule, table.name)
-    dropped = f"are dropped, the first of them {first}" if n > 1 else f"is dropped, {first}"
-    note(f"{n_of_rows(n, len(y))} no {target!r} and {dropped}")
+    hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
+    note(on_rows_without(target, table, ~is_there, bad_rows, hint=hint))
     kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
 
@@ -219,12 +212,6 @@ def _with_target(large: LargeTable, target: str, task: str) -> LargeTable:
     with notes(TableWarning):  # the estimator reports doubtful entries itself
         roles = Roles.of(large, target, None, None, are_classes=task == "classification")
     return large.without(roles.lack_target)
-
-
-def _n_filled(table: Table) -> int:
-    """Return the number of rows with at least one entry."""
-    usable = table.select(name for name in table.columns if table[name].is_usable)
-    return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
 
 
 def _check_values(entries: Entries, y: Array) -> None:

@@ -10,11 +10,16 @@ from multilayer.caller import warn
 from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_table
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.large import LargeTable
-from multilayer.data.reading import are_too_many
 from multilayer.data.table import in_memory, names_of_frame
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
-from multilayer.model.target_column import check_whole, for_fit, notes_on_classes, read_target
+from multilayer.model.target_column import (
+    check_whole,
+    for_fit,
+    notes_on_classes,
+    on_rows_without,
+    read_target,
+)
 from multilayer.registry import Names
 
 __all__ = ["Roles", "divided", "has_columns", "without_columns"]
@@ -128,26 +133,25 @@ class Roles(NamedTuple):
         Raises
         ------
         InvalidDataError
-            If more than 1 % of the rows, or of a sample, have none; the message names the first.
+            If no row has one, or more than 1 % of the rows, or of a sample, have none but have
+            other entries; the message names the first.
         """
         seen = table.sample if isinstance(table, LargeTable) else table
-        lacking = self.lack_target(seen)
-        if not lacking.any() and seen is table:
+        are_missing = self.lack_target(seen)
+        if not are_missing.any() and seen is table:
             return table
-        if n := int(np.count_nonzero(lacking)):
-            first = seen[self.target].origin.row(int(np.argmax(lacking)))
-            of = "" if seen is table else " of a sample"
-            says = f"has no {self.target!r} in {n:,} of {len(seen):,} rows{of}, such as {first}"
-            if are_too_many(n, len(seen), None):
-                raise InvalidDataError(f"{says}: leave such rows out", table.name)
-            warn(TableWarning(f"{table.name} {says}; they are left out", ()))
+        if are_missing.any():
+            of, hint = "" if seen is table else " of a sample", ": leave such rows out"
+            says = on_rows_without(self.target, seen, are_missing, of=of, hint=hint)
+            warn(TableWarning(says, ()))
         if isinstance(table, LargeTable):
             tally = table.tallies[self.target]
-            if not n and (n := tally.n_rows - tally.n_present):
+            n = tally.n_rows - tally.n_present
+            if n and not are_missing.any():
                 says = f"has no {self.target!r} in {n:,} of {tally.n_rows:,} rows"
                 warn(TableWarning(f"{table.name} {says}; they are left out", ()))
             return table.without(self.lack_target)
-        return table.take(np.flatnonzero(~lacking))
+        return table.take(np.flatnonzero(~are_missing))
 
 
 def has_columns(X: Any) -> bool:

@@ -10,6 +10,7 @@ from multilayer.data.entries import DateEntries, Entries
 from multilayer.data.notation import Notation
 from multilayer.data.notes import Note
 from multilayer.data.numerals import is_missing_mark
+from multilayer.data.reading import are_too_many
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 from multilayer.model.numeric import read_numbers
@@ -20,6 +21,7 @@ __all__ = [
     "check_whole",
     "for_fit",
     "notes_on_classes",
+    "on_rows_without",
     "read_target",
 ]
 
@@ -100,6 +102,54 @@ def read_target(
     elif task == "classification":
         check_whole(numbers, entries)
     return TargetColumn(numbers, task, notation, notes)
+
+
+def on_rows_without(
+    target: str,
+    table: Table,
+    are_missing: npt.NDArray[np.bool_],
+    bad_rows: str | None = None,
+    *,
+    of: str = "",
+    hint: str = "",
+) -> str:
+    """Return a sentence on the rows that are left out because they have no target.
+
+    Parameters
+    ----------
+    target : str
+        The column's name.
+    table : Table
+    are_missing : array of bool, of shape (n_rows,)
+        Which rows have no target; at least one.
+    bad_rows : {"skip", "fail"}, optional
+        As in `multilayer.data.read_file`; rows without any entry are not bad.
+    of : str
+        Added to the number of rows: what they are part of.
+    hint : str
+        Added to the error about too many such rows: what to do.
+
+    Raises
+    ------
+    InvalidDataError
+        If no row has a target, or more rows have none than `bad_rows` allows.
+    """
+    where = table[target].where
+    if are_missing.all():
+        raise InvalidDataError(f"{where}, the target, must have entries; all are missing")
+    without = np.flatnonzero(are_missing)
+    n, first = len(without), table[target].origin.row(int(without[0]))
+    first = f"the first of them {first}" if n > 1 else first
+    says = f"has no {target!r} in {n:,} of {len(table):,} rows{of}, {first}"
+    if are_too_many(_n_filled(table.take(without)), len(table), bad_rows):
+        raise InvalidDataError(f"{says}{hint}", table.name)
+    return f"{table.name} {says}; {'they are' if n > 1 else 'it is'} left out"
+
+
+def _n_filled(table: Table) -> int:
+    """Return the number of rows with at least one entry."""
+    usable = table.select(name for name in table.columns if table[name].is_usable)
+    return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
 
 
 def notes_on_classes(entries: Entries) -> list[Note]:
