@@ -264,11 +264,11 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
             app(start + more, standalone_mode=False)
     (ladder, how), (_, shorter), (plain, _) = calls
     example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "mnist_record.py"))
-    assert ladder.mlp.architecture == example["ARCHITECTURE"]
+    assert ladder.mlp.architecture == example["LADDER"]
     assert ladder.weights[:3] == pytest.approx(example["WEIGHTS"], rel=1e-6)
     for name, value in example["HOW"].items():
         assert how[name] == value
-    assert (how["n_epochs"], shorter["n_epochs"]) == (example["N_EPOCHS"], 3)
+    assert (how["n_epochs"], shorter["n_epochs"]) == (example["ladder"](0).n_epochs, 3)
     assert plain.architecture.hidden_features == (256, 128)
 
 
@@ -277,14 +277,17 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
     ("options", "message"),
     [
         (["--ladder", "a"], "--ladder of mlp train mnist must be numbers such as 1000,1,0.01"),
-        (["--ladder", "1"], "--ladder of mlp train mnist needs --normalization batch"),
+        (
+            ["--ladder", "1", "--noise", "0.3"],
+            "--normalization of mlp train mnist must be 'batch' for a ladder; got None",
+        ),
         (
             ["--ladder", "1", "--engine", "torch"],
-            "--ladder of mlp train mnist needs --engine numpy",
+            "--engine of mlp train mnist must be numpy for a ladder; got torch",
         ),
         (
             ["--ladder", "1", "--normalization", "batch"],
-            "--ladder of mlp train mnist needs noise on the inputs, such as --noise 0.3",
+            "--noise of mlp train mnist must be above 0 on the inputs for a ladder; got 0",
         ),
         (
             ["--ladder", "1,2,3,4,5", "--normalization", "batch", "--noise", "1"],

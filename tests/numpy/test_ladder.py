@@ -227,6 +227,19 @@ def test_scales_stay_as_they_are(optimizer):
         np.testing.assert_array_equal(norm.gamma, 1)
 
 
+def test_logits_have_scales_that_are_trained():
+    """Logits of variance 1 cannot be sure: with two equally frequent classes, they are at ±1."""
+    x = np.repeat([[-1.0, 1.0], [1.0, -1.0]], 50, axis=0)
+    y = np.repeat([0, 1], 50)
+    rng = np.random.default_rng(0)
+    a = Architecture(2, (4,), 2, output="softmax", normalization="batch", noise=0.1)
+    net = MLP(a, rng=rng)
+    how = {"loss": "cross_entropy", "optimizer": Adam(0.05), "n_epochs": 300, "batch_size": 100}
+    fit(Ladder(net, rng=rng), (x, y), rng=rng, **how)
+    sure = 1 / (1 + np.exp(-2))
+    assert net(x)[np.arange(100), y].min() > (1 + sure) / 2
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("ema", [None, 0.9])
 def test_a_resumed_training_ends_with_the_same_bits(optimizer, ema, tmp_path):
@@ -295,18 +308,19 @@ def test_lbfgs_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
-        ({"noise": (0.0, 0.3, 0.3)}, "noise on its inputs"),
-        ({"normalization": None}, "normalization='batch'"),
-        ({"normalization": "layer"}, "normalization='batch'"),
-        ({"bias": False}, "biases"),
+        ({"noise": (0.0, 0.3, 0.3)}, "be above 0 on the inputs for a ladder; got (0.0, 0.3, 0.3)"),
+        ({"normalization": None}, "be 'batch' for a ladder; got None"),
+        ({"normalization": "layer"}, "be 'batch' for a ladder; got 'layer'"),
+        ({"bias": False}, "be True for a ladder; got False"),
+        ({"hidden": (6, 6), "residual": True}, "be False for a ladder; got True"),
     ],
 )
-def test_networks_that_it_refuses(changes, words):
-    with pytest.raises(InvalidArgumentError, match=words) as caught:
+def test_networks_that_it_refuses(changes, message):
+    with pytest.raises(InvalidArgumentError) as caught:
         Ladder(MLP(architecture(**changes)))
-    assert caught.value.parameter == "mlp"
+    assert str(caught.value) == f"{[*changes][-1]} of Architecture must {message}"
 
 
 def test_weights_may_be_an_array():

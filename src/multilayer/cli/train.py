@@ -307,15 +307,9 @@ class _Job:
     def _ladder(self, net: Any, pixel: float, rng: np.random.Generator) -> Ladder:
         s = self.settings
         assert s.ladder is not None
+        if s.engine != "numpy":
+            raise InvalidArgumentError("must be numpy for a ladder", "engine", got=s.engine)
         first, *others = options.read_ladder(s.ladder)
-        rules = {
-            "needs --engine numpy": s.engine == "numpy",
-            "needs --normalization batch": s.normalization == "batch",
-            "needs noise on the inputs, such as --noise 0.3": net.architecture.input_noise,
-        }
-        for rule, is_kept in rules.items():
-            if not is_kept:
-                raise InvalidArgumentError(rule, "ladder")
         with checks.in_terms_of("mlp", {"weights": "ladder"}):
             Ladder(net, (first, *others))  # so that an error has the numbers that were given
         return Ladder(net, (first / pixel**2, *others), rng=rng)

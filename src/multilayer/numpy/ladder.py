@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import join, part_of
 from multilayer.numpy.blocks import RandomLayer
@@ -44,14 +45,12 @@ class Ladder:
     as ``run.net``. Each call of `fit` begins with a new decoder.
 
     In training, the logits are normalised over the batch like hidden values, with the noise of the
-    last hidden layer; at the end, the last layer absorbs this. Scales γ stay as they are, since
-    large ones would make the noise negligible. So logits have variance 1: *predicted classes are
-    accurate, but their probabilities are far from 0 and 1* (at most 0.76 for one of 10 equally
-    frequent classes). If you need probabilities, calibrate them on held-out samples. Running
-    statistics are those of the pass without noise.
+    last hidden layer, and then multiplied by scales that are trained, one for each; at the end, the
+    last layer absorbs all this. Scales γ stay as they are, since large ones would make the noise
+    negligible. Running statistics are those of the pass without noise.
 
-    The paper's network differs in details: it adds noise before β, trains a scale of the logits,
-    and starts the decoder from the probabilities.
+    The paper's network differs in details: it adds noise before β, and starts the decoder from the
+    probabilities.
 
     Parameters
     ----------
@@ -109,7 +108,7 @@ class Ladder:
             rule = "must be a multilayer.numpy.MLP"
             raise InvalidTypeError(rule, "mlp", "Ladder", got=repr(mlp))
         self.mlp, self.architecture, self.dtype = mlp, mlp.architecture, mlp.dtype
-        _check(mlp)
+        _check(mlp.architecture)
         self.weights = _weights(weights, 2 + len(mlp.architecture.hidden_features))
         self._rng = checks.random_generator(rng, "Ladder")
 
@@ -197,8 +196,11 @@ class _LadderStep:
         self.source = Source(*data)
         self._n_inputs = data.X.shape[1]
         scales = [layer.gamma for layer in network.layers if isinstance(layer, BatchNorm)]
-        fixed = *scales, *network.last.parameters
-        self._fixed = [(array, array.copy()) for array in fixed]
+        W, b = network.last.parameters
+        off_diagonal = ~np.eye(len(W), dtype=bool)
+        fixed: list[tuple[Array, Any]] = [(gamma, ...) for gamma in scales]
+        fixed += [(W, off_diagonal), (b, ...)]
+        self._fixed = [(array, where, array[where].copy()) for array, where in fixed]
         vectors = network.parameters, decoder.parameters
         self._states = states
         self._updates = [
@@ -223,8 +225,8 @@ class _LadderStep:
             for update, state, gradient in zip(self._updates, self._states, gradients, strict=True):
                 state["step"] += 1
                 update(gradient.reshape(1, 1, -1), 1, 0, gradient.size, learning_rate)
-            for array, values in self._fixed:  # what is not trained
-                array[:] = values
+            for array, where, values in self._fixed:  # what is not trained
+                array[where] = values
             self.quiet.update_state(clean)
         return value
 
@@ -241,25 +243,26 @@ def _keep_memory() -> None:
     np.empty(2**25 - 2**13, np.uint8)  # freed at once
 
 
-def _check(mlp: MLP) -> None:
-    """Raise if a network cannot be trained as a ladder."""
-    architecture = mlp.architecture
+def _check(architecture: Architecture) -> None:
+    """Raise if a network with this architecture cannot be trained as a ladder."""
     rules = {
-        "must have noise on its inputs": architecture.input_noise,
-        "must have normalization='batch'": architecture.normalization == "batch",
-        "must have biases": architecture.bias,
-        "must not have residual blocks": not architecture.residual,
-        "must not have embeddings": architecture.embeddings is None,
+        "noise": ("be above 0 on the inputs", architecture.input_noise > 0),
+        "normalization": ("be 'batch'", architecture.normalization == "batch"),
+        "bias": ("be True", architecture.bias),
+        "residual": ("be False", not architecture.residual),
+        "embeddings": ("be None", architecture.embeddings is None),
     }
-    for rule, is_kept in rules.items():
+    for name, (rule, is_kept) in rules.items():
         if not is_kept:
-            raise InvalidArgumentError(rule, "mlp", "Ladder", got=repr(mlp))
+            got = repr(getattr(architecture, name))
+            raise InvalidArgumentError(f"must {rule} for a ladder", name, "Architecture", got=got)
 
 
 def _with_normalized_logits(mlp: MLP) -> MLP:
     """Return a network with the same layers, of which the last is a hidden one, as a copy.
 
-    It is normalised and noisy like the others, and the layer behind it is the identity.
+    It is normalised and noisy like the others, and the layer behind it has their scales on its
+    diagonal, at first 1.
     """
     a = mlp.architecture
     layers = a.hidden_layers
@@ -288,14 +291,14 @@ def _with_normalized_logits(mlp: MLP) -> MLP:
 def _absorb(network: Network, into: Network) -> None:
     """Copy the network that `_with_normalized_logits` made, but without its additional layer.
 
-    (W h − μ)/s + β is an affine layer with the weights W/s and the biases β − μ/s.
+    c ((W h − μ)/s + β) is an affine layer with the weights c W/s and the biases c (β − μ/s).
     """
     affine, norm = _top(network)
     _copy_hidden(network, into)
-    scale = 1 / np.sqrt(norm.running_variance + norm.epsilon)
+    c, s = network.last.W.diagonal(), np.sqrt(norm.running_variance + norm.epsilon)
     assert into.last.b is not None
-    into.last.W[:] = affine.W * scale[:, np.newaxis]
-    into.last.b[:] = norm.beta - norm.running_mean * scale
+    into.last.W[:] = affine.W * (c / s)[:, np.newaxis]
+    into.last.b[:] = c * (norm.beta - norm.running_mean / s)
 
 
 def _copy_hidden(source: Network, into: Network) -> None:
