@@ -520,12 +520,12 @@ def test_nothing_is_left_after_an_error(
     files, cache = write(CLASSES), tmp_path / "cache"
     n = 0
 
-    def fails(*_):
+    def fails(*args, **settings):
         nonlocal n
         n += 1
         if n == 2:
             raise error
-        return own(*_)
+        return own(*args, **settings)
 
     if where == "encoding":
         own = Columns.encode
