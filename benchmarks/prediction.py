@@ -24,38 +24,41 @@ __all__ = ["PREDICTIONS", "compare_prediction"]
 Array = npt.NDArray[Any]
 Predict = Callable[[], Array]
 
+Widths = tuple[int, ...]
 WIDTHS = (784, 512, 512, 10)
-PREDICTIONS: dict[str, tuple[int, int, dict[str, float]]] = {
-    "predict-one": (1, 300, {"eager": 3, "sklearn": 3}),
-    "predict-many": (100_000, 1, {"eager": 1.3, "sklearn": 1.3, "limit": 0.8}),
+PREDICTIONS: dict[str, tuple[Widths, int, int, dict[str, float]]] = {
+    "predict-one": (WIDTHS, 1, 300, {"eager": 3, "sklearn": 3}),
+    "predict-one-narrow": ((784, 32, 32, 32, 10), 1, 1000, {}),
+    "predict-one-wide": ((784, 1200, 1200, 10), 1, 100, {}),
+    "predict-many": (WIDTHS, 100_000, 1, {"eager": 1.3, "sklearn": 1.3, "limit": 0.8}),
 }
-"""By name: rows, calls per turn, goals."""
+"""By name: widths, rows, calls per turn, goals."""
 
 
 def compare_prediction(name: str, rounds: int, *, quick: bool = False) -> Section:
     """Compare our predictions with eager PyTorch's and scikit-learn's, with the same weights."""
-    n_rows, n_calls, goals = PREDICTIONS[name]
+    widths, n_rows, n_calls, goals = PREDICTIONS[name]
     if quick:
         n_rows = min(n_rows, 5_000)
     net = MLP(
-        Architecture(WIDTHS[0], WIDTHS[1:-1], WIDTHS[-1], output="softmax"),
+        Architecture(widths[0], widths[1:-1], widths[-1], output="softmax"),
         rng=np.random.default_rng(0),
     )
-    X = np.random.default_rng(1).standard_normal((n_rows, WIDTHS[0]), dtype=np.float32)
+    X = np.random.default_rng(1).standard_normal((n_rows, widths[0]), dtype=np.float32)
     predictors = {
         "numpy": lambda: net(X),
-        "eager": _by_torch(net, X),
-        "sklearn": _by_scikit(net, X),
+        "eager": _by_torch(net, widths, X),
+        "sklearn": _by_scikit(net, widths, X),
     }
     off = _who_is_off(predictors)
     turns = {who: _turn(predict, n_calls) for who, predict in predictors.items()}
     products = matrix_products(tries=1 if quick else 3) if "limit" in goals else {}
     seconds = take_turns(turns | products, rounds)
     rate = product_rate(seconds) if products else None
-    n_flops = prediction_flops(WIDTHS, n_rows)
+    n_flops = prediction_flops(widths, n_rows)
     return Section(
         name,
-        f"{'-'.join(map(str, WIDTHS))}, {n_rows:,} row{'s' * (n_rows > 1)}",
+        f"{'-'.join(map(str, widths))}, {n_rows:,} row{'s' * (n_rows > 1)}",
         "call",
         entries_of(
             {who: seconds[who] for who in predictors},
@@ -88,9 +91,9 @@ def _turn(predict: Predict, n_calls: int) -> Turn:
     return turn
 
 
-def _by_torch(net: MLP, X: Array) -> Predict:
+def _by_torch(net: MLP, widths: Widths, X: Array) -> Predict:
     layers: list[torch.nn.Module] = []
-    for (n_in, n_out), (W, b) in zip(pairwise(WIDTHS), net.weights, strict=True):
+    for (n_in, n_out), (W, b) in zip(pairwise(widths), net.weights, strict=True):
         linear = torch.nn.Linear(n_in, n_out)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(W))
@@ -106,12 +109,12 @@ def _by_torch(net: MLP, X: Array) -> Predict:
     return predict
 
 
-def _by_scikit(net: MLP, X: Array) -> Predict:
-    model = MLPClassifier(WIDTHS[1:-1], max_iter=1)
-    some = np.random.default_rng(0).standard_normal((20, WIDTHS[0]), dtype=np.float32)
+def _by_scikit(net: MLP, widths: Widths, X: Array) -> Predict:
+    model = MLPClassifier(widths[1:-1], max_iter=1)
+    some = np.random.default_rng(0).standard_normal((20, widths[0]), dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(some, np.arange(20) % WIDTHS[-1])  # sets the classes
+        model.fit(some, np.arange(20) % widths[-1])  # sets the classes
     for coefficients, intercepts, (W, b) in zip(
         model.coefs_, model.intercepts_, net.weights, strict=True
     ):
