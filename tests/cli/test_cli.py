@@ -264,11 +264,11 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
             app(start + more, standalone_mode=False)
     (ladder, how), (_, shorter), (plain, _) = calls
     example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "mnist_record.py"))
-    assert ladder.mlp.architecture == example["LADDER"]
+    assert ladder.mlp.architecture == example["ARCHITECTURE"]
     assert ladder.weights[:3] == pytest.approx(example["WEIGHTS"], rel=1e-6)
     for name, value in example["HOW"].items():
         assert how[name] == value
-    assert (how["n_epochs"], shorter["n_epochs"]) == (example["ladder"](0).n_epochs, 3)
+    assert (how["n_epochs"], shorter["n_epochs"]) == (example["N_EPOCHS"], 3)
     assert plain.architecture.hidden_features == (256, 128)
 
 
