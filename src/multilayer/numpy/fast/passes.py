@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import Kernel, kernel
+from multilayer.compiled import Kernel, kernel, numba
 from multilayer.numpy.activations.base import Activation, Tanh
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
 from multilayer.numpy.activations.sigmoids import Sigmoid
@@ -258,8 +258,8 @@ def passes_of(activation: Activation) -> Passes | None:
 
 # Transposed products ----------------------------------------------------------------------------
 
-TILE = 16
-"""Features transposed at a time: for each sample, they fill a cache line of float32."""
+TILE_ROWS, TILE = 16, 4
+"""Samples and features transposed at a time: as these are constants, registers hold a tile."""
 
 
 def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
@@ -267,10 +267,12 @@ def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
 
     OpenBLAS's AVX-512 kernels are slow to rearrange a first operand that is transposed. Its first
     operand, in Fortran's order, is our second: here Wᵀ. So if W is much larger than x, swapping the
-    operands is faster (measured, see docs/performance.md).
+    operands is faster (measured, see docs/performance.md). Without numba, the transposition would
+    take as long as that saves.
     """
-    is_long = n_rows >= TILE and out_features >= 2 * n_rows and in_features >= 4 * n_rows
-    return is_long and in_features * out_features > SMALL and blas.has_wide_kernels()
+    is_larger = n_rows >= TILE_ROWS and min(in_features, out_features) >= 2 * n_rows
+    is_slow = in_features * out_features > SMALL and blas.has_wide_kernels()
+    return is_larger and is_slow and numba() is not None
 
 
 def _transpose(zTs: Array, zs: Array) -> None:
@@ -282,11 +284,16 @@ def transpose(zTs, zs):  # type: ignore[no-untyped-def]
     """Compute z ← (zᵀ)ᵀ."""
     for m in range(zs.shape[0]):
         zT, z = zTs[m], zs[m]
-        for start in range(0, zT.shape[0], TILE):
-            stop = min(start + TILE, zT.shape[0])
-            for i in range(z.shape[0]):
-                for j in range(start, stop):
-                    z[i, j] = zT[j, i]
+        rows, features = z.shape
+        tiled_rows, tiled = rows - rows % TILE_ROWS, features - features % TILE
+        for row in range(0, tiled_rows, TILE_ROWS):
+            for start in range(0, tiled, TILE):
+                for i in range(row, row + TILE_ROWS):
+                    for j in range(start, start + TILE):
+                        z[i, j] = zT[j, i]
+        for i in range(rows):  # what the tiles leave over
+            for j in range(tiled if i < tiled_rows else 0, features):
+                z[i, j] = zT[j, i]
 
 
 # Dropout ----------------------------------------------------------------------------------------
