@@ -21,15 +21,16 @@ __all__ = ["Kernel", "kernel", "machine_code", "numba", "on_compiling"]
 
 def numba() -> Any:
     """Return numba, or None if it is missing or switched off by NUMBA_DISABLE_JIT."""
-    try:
-        module: Any = import_module("numba")
-    except ImportError:
-        return None
-    if module.config.DISABLE_JIT:
-        return None
-    # numba holds this lock while it compiles a kernel or reads one from disk.
-    forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
-    return module
+    with forks.imports:
+        try:
+            module: Any = import_module("numba")
+        except ImportError:
+            return None
+        if module.config.DISABLE_JIT:
+            return None
+        # numba holds this lock while it compiles a kernel or reads one from disk.
+        forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
+        return module
 
 
 def machine_code(
@@ -116,8 +117,7 @@ class Kernel:
     def fastest(self) -> Callable[..., Any]:
         """The form to call: compiled loops if numba is installed, else plain NumPy."""
         if self._fastest is None:
-            with forks.imports:  # the first call imports numba
-                self._fastest = self.plain if numba() is None else self.compiled
+            self._fastest = self.plain if numba() is None else self.compiled
         return self._fastest
 
     @property

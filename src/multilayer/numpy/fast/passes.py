@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import Kernel, kernel, numba
+from multilayer.compiled import Kernel, kernel
 from multilayer.numpy.activations.base import Activation, Tanh
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
 from multilayer.numpy.activations.sigmoids import Sigmoid
@@ -272,7 +272,7 @@ def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
     """
     is_larger = n_rows >= TILE_ROWS and min(in_features, out_features) >= 2 * n_rows
     is_slow = in_features * out_features > SMALL and blas.has_wide_kernels()
-    return is_larger and is_slow and numba() is not None
+    return is_larger and is_slow and transpose.fastest is not transpose.plain
 
 
 def _transpose(zTs: Array, zs: Array) -> None:
