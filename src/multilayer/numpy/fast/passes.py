@@ -266,7 +266,7 @@ def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
     """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, which is then transposed.
 
     OpenBLAS's AVX-512 kernels are slow to rearrange a first operand that is transposed. Its first
-    operand, in Fortran's order, is our second: here Wᵀ. So if W is much larger than x, swapping the
+    operand, in Fortran's order, is our second: here Wᵀ. So if W is larger than x, swapping the
     operands is faster (measured, see docs/performance.md). Without numba, the transposition would
     take as long as that saves.
     """
