@@ -520,12 +520,12 @@ def test_nothing_is_left_after_an_error(
     files, cache = write(CLASSES), tmp_path / "cache"
     n = 0
 
-    def fails(*args, **settings):
+    def fails(*_):
         nonlocal n
         n += 1
         if n == 2:
             raise error
-        return own(*args, **settings)
+        return own(*_)
 
     if where == "encoding":
         own = Columns.encode

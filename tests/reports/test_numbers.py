@@ -2,9 +2,7 @@
 
 import decimal
 import json
-import math
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -14,7 +12,7 @@ import pytest
 from sklearn.model_selection import cross_val_score
 
 import multilayer
-from multilayer import MLPClassifier, MLPRegressor, TabularRegressor
+from multilayer import MLPClassifier, MLPRegressor
 from multilayer.data import TableWarning, read_file
 from multilayer.errors import InvalidDataError
 from multilayer.model import Columns
@@ -95,17 +93,6 @@ def test_one_infinite_number(convert, number):
     with pytest.warns(TableWarning, match=rf"has '{number}' at row 0"):
         found = columns.encode(later)[:]
     np.testing.assert_array_equal(found, [[0, 1], [0, 0]])
-
-
-@pytest.mark.parametrize("model", [TabularRegressor(n_members=2), MLPRegressor(columns="auto")])
-def test_fit_warns_of_an_infinite_number_once(model):
-    X = pd.DataFrame({"a": [math.inf, *range(1, 60)]})
-    with warnings.catch_warnings(record=True) as issued:
-        warnings.simplefilter("always")
-        model.set_params(random_state=0).fit(X, np.arange(60) % 7)
-    assert [str(each.message) for each in issued if "'inf'" in str(each.message)] == [
-        "column 'a' of X has 'inf' at row 0, which is not a finite number and is treated as missing"
-    ]
 
 
 def test_infinite_numbers_in_a_file(written, mlp, train, tmp_path):

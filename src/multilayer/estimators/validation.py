@@ -128,16 +128,15 @@ def check_data(
     class_weight = getattr(estimator, "class_weight", None)
     weight = _weights(X, y, sample_weight, class_weight, f"sample_weight{suffix}")
     if table is not None:
-        is_known = False
         if columns is None:
             kinds = None if estimator.columns == "auto" else estimator.columns
             embedded = estimator.takes_embeddings
             # Rows without a weight have no effect on the encoding. The size of a weight must not
             # matter: class weights depend on the target, and would show it in rare categories.
-            known = table.weighted(weight)
-            columns = Columns.of(known, kinds, names[0], embedded=embedded, tallies=tallies)
-            is_known = len(known) == len(table)
-        X = columns.encode(table, names[0], is_known=is_known)
+            columns = Columns.of(
+                table.weighted(weight), kinds, names[0], embedded=embedded, tallies=tallies
+            )
+        X = columns.encode(table, names[0])
     return Checked(X, y, weight, columns, notation, is_sparse, features)
 
 

@@ -166,7 +166,8 @@ class Columns(Inputs):
             )
         if embedded:
             found = _without_twins(found, table, kinds)
-        _issue(notes)
+        for note in notes:
+            warn(TableWarning(str(note), (note,)))
         ignored = [c for c in found if isinstance(c, Ignored) and c.reason]
         if ignored:
             reasons = _listed(ignored)
@@ -207,7 +208,7 @@ class Columns(Inputs):
             return None
         return Embeddings(tuple(numbers), tuple(categories), width, speed)
 
-    def encode(self, X: Any, name: str = "X", *, is_known: bool = False) -> EncodedTable | Array:
+    def encode(self, X: Any, name: str = "X") -> EncodedTable | Array:
         """Return the network's inputs: encoded when they are read, or at once for a single row.
 
         Columns without names are matched by position.
@@ -217,8 +218,6 @@ class Columns(Inputs):
         X : data frame, mapping or array-like
         name : str
             The table's name in messages.
-        is_known : bool
-            Whether X is the table for which `of` found the columns, and warned of its entries.
 
         Raises
         ------
@@ -235,10 +234,7 @@ class Columns(Inputs):
         row = self.row(X)
         if row is not None:
             return self.encode_row(row, X, name)
-        inputs, notes = _encoded(self.read(X, name), [column for column, _ in self.used])
-        if not is_known:
-            _issue(notes)
-        return inputs
+        return _encoded(self.read(X, name), [column for column, _ in self.used])
 
     def row(self, X: Any) -> dict[str, Any] | None:
         """Return the entries of X for `encode_row` if it is one row in a common form, else None."""
@@ -259,9 +255,7 @@ class Columns(Inputs):
         if others:
             skip = set(self.names) - {column.name for column in others}
             table = read_table(X, name, self.names, skip=skip)
-            found, notes = _encoded(table, others)
-            _issue(notes)
-            inputs[:, are_open] = found[:]
+            inputs[:, are_open] = _encoded(table, others)[:]
         return inputs
 
     def read(self, X: Any, name: str = "X") -> Table:
@@ -305,16 +299,13 @@ class Columns(Inputs):
         return cls([column_from_dict(column) for column in parts["columns"]], parts["missing"])
 
 
-def _encoded(table: Table, columns: Sequence[Column]) -> tuple[EncodedTable, list[Note]]:
-    """Return the inputs that these columns make of a table, and their notes."""
+def _encoded(table: Table, columns: Sequence[Column]) -> EncodedTable:
+    """Return the inputs that these columns make of a table; issue their notes as warnings."""
     notes: list[Note] = []
     parts = [column.encode(table[column.name], notes) for column in columns]
-    return EncodedTable(parts, [len(column.input_names) for column in columns]), notes
-
-
-def _issue(notes: list[Note]) -> None:
     for note in notes:
         warn(TableWarning(str(note), (note,)))
+    return EncodedTable(parts, [len(column.input_names) for column in columns])
 
 
 def column_from_dict(found: Any) -> Column:
