@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
-settings.register_profile("search", deadline=None)
+settings.register_profile("search", settings.get_profile("default"), deadline=None)
 settings.load_profile("fixed")  # pytest --hypothesis-profile search draws new examples
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # pictures need no screen

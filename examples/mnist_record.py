@@ -6,7 +6,7 @@ trained in processes of their own, and judged one by one and together. No image 
 added.
 
 Every choice was made with --validate, which trains on 50,000 of the training images and judges by
-the other 10,000. Without it, all 60,000 are trained on, and the test images are looked at.
+the other 10,000. Without it, all 60,000 are trained on, and the test images judge.
 
 Run it: python examples/mnist_record.py [--validate] [--seeds K] [--jobs J] [--checkpoint DIR]
 

@@ -283,7 +283,7 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
         ),
         (
             ["--ladder", "1", "--engine", "torch"],
-            "--engine of mlp train mnist must be numpy for a ladder; got torch",
+            "--engine of mlp train mnist must be numpy for a ladder; got 'torch'",
         ),
         (
             ["--ladder", "1", "--normalization", "batch"],

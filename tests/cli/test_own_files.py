@@ -94,18 +94,22 @@ def test_rows_without_a_target(tmp_path):
     table = HOMES.copy()
     table.loc[7, "rent"] = None
     table.to_csv(path, index=False)
-    says = "has no 'rent' in 1 of 120 rows, row 8 below its header; it is left out"
+    says = f"note: {path} has no 'rent' in 1 of 120 rows, row 8 below its header; it is left out\n"
     assert says in run(*TRAIN, path).stderr
     refused = f"{path} has no 'rent' in 1 of 120 rows, row 8 below its header"
     assert str(run(*TRAIN, path, "--bad-rows", "fail").exception) == refused
     table.loc[[9, 11], "rent"] = None
     table.loc[11] = None  # an empty row is no row that lacks its target
     table.to_csv(path, index=False)
-    refused = "has no 'rent' in 3 of 120 rows, the first of them row 8 below its header; to leave"
-    assert refused in str(run(*TRAIN, path).exception)
-    table.loc[9] = None
+    refused = f"{path} has no 'rent' in 2 of 120 rows, the first of them row 8 below its header"
+    hint = "; to leave such rows out, pass --bad-rows skip"
+    assert str(run(*TRAIN, path).exception) == refused + hint
+    table.loc[7] = None
     table.to_csv(path, index=False)
-    assert "has no 'rent' in 3 of 120 rows" in run(*TRAIN, path).stderr
+    says = f"note: {path} has no 'rent' in 3 of 120 rows, the first of them row 8 below its header"
+    assert f"{says}; they are left out\n" in run(*TRAIN, path).stderr
+    refused = f"{path} has no 'rent' in 1 of 120 rows, row 10 below its header"
+    assert str(run(*TRAIN, path, "--bad-rows", "fail").exception) == refused
 
 
 def test_train_takes_files_without_the_word_table(folder):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from multilayer import Architecture
+from multilayer import Architecture, Embeddings
 from multilayer.data import Stream
 from multilayer.data.stream import Rows, StreamWriter
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
@@ -30,6 +30,8 @@ from multilayer.numpy.losses import CrossEntropy
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Batch
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit
+
+EMBEDDINGS = Embeddings(numbers=((0, 4),), width=3)
 
 
 def architecture(hidden=(5, 4), **changes):
@@ -219,7 +221,7 @@ def test_the_decoder_learns_to_remove_noise():
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_scales_stay_as_they_are(optimizer):
+def test_scales_of_hidden_layers_stay_as_they_are(optimizer):
     net, *_ = trained(optimizer=optimizer)
     norms = [layer for layer in net.network.layers if isinstance(layer, BatchNorm)]
     assert len(norms) == 2
@@ -310,6 +312,7 @@ def test_lbfgs_is_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"noise": 0, "embeddings": EMBEDDINGS}, f"be None for a ladder; got {EMBEDDINGS!r}"),
         ({"noise": (0.0, 0.3, 0.3)}, "be above 0 on the inputs for a ladder; got (0.0, 0.3, 0.3)"),
         ({"normalization": None}, "be 'batch' for a ladder; got None"),
         ({"normalization": "layer"}, "be 'batch' for a ladder; got 'layer'"),

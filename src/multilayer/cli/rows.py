@@ -21,7 +21,7 @@ from multilayer.model.target_column import (
     MOST_CLASSES,
     TargetColumn,
     for_fit,
-    on_rows_without,
+    note_on_missing,
     read_target,
 )
 from multilayer.registry import Names
@@ -103,7 +103,8 @@ class Rows(NamedTuple):
             said += doubts if large is None else []  # otherwise the estimator reports them
         places = np.arange(len(y)) if large is None else large.places
         places = places[are_there(y)]
-        table, y = with_target(table, y, target, bad_rows)
+        of = "" if large is None else " of a sample"
+        table, y = with_target(table, y, target, bad_rows, of=of)
         if task == "classification":
             y = _classes(table[target], y)
         else:
@@ -187,20 +188,20 @@ def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
 
 
 def with_target(
-    table: Table, y: Array, target: str, bad_rows: str | None = "skip"
+    table: Table, y: Array, target: str, bad_rows: str | None = "skip", *, of: str = ""
 ) -> tuple[Table, Array]:
     """Return the rows that have a target, and print a note on the others.
 
     Raises
     ------
     InvalidDataError
-        If no row has a target, or more rows have none than `bad_rows` allows.
+        As in `note_on_missing`, which describes `of` too.
     """
     is_there = are_there(y)
     if is_there.all():
         return table, y
     hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
-    note(on_rows_without(target, table, ~is_there, bad_rows, hint=hint))
+    note(note_on_missing(target, table, ~is_there, bad_rows, of=of, hint=hint))
     kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
 

@@ -308,7 +308,7 @@ class _Job:
         s = self.settings
         assert s.ladder is not None
         if s.engine != "numpy":
-            raise InvalidArgumentError("must be numpy for a ladder", "engine", got=s.engine)
+            raise InvalidArgumentError("must be numpy for a ladder", "engine", got=repr(s.engine))
         first, *others = options.read_ladder(s.ladder)
         with checks.in_terms_of("mlp", {"weights": "ladder"}):
             Ladder(net, (first, *others))  # so that an error has the numbers that were given

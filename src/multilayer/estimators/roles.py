@@ -16,8 +16,8 @@ from multilayer.model.numeric import read_numbers, read_weights
 from multilayer.model.target_column import (
     check_whole,
     for_fit,
+    note_on_missing,
     notes_on_classes,
-    on_rows_without,
     read_target,
 )
 from multilayer.registry import Names
@@ -133,8 +133,8 @@ class Roles(NamedTuple):
         Raises
         ------
         InvalidDataError
-            If no row has one, or more than 1 % of the rows, or of a sample, have none but have
-            other entries; the message names the first.
+            If no row has one, or more than 1 % of the rows, or of a sample, have other entries but
+            no target; the message names the first of these.
         """
         seen = table.sample if isinstance(table, LargeTable) else table
         are_missing = self.lack_target(seen)
@@ -142,7 +142,7 @@ class Roles(NamedTuple):
             return table
         if are_missing.any():
             of, hint = "" if seen is table else " of a sample", ": leave such rows out"
-            says = on_rows_without(self.target, seen, are_missing, of=of, hint=hint)
+            says = note_on_missing(self.target, seen, are_missing, of=of, hint=hint)
             warn(TableWarning(says, ()))
         if isinstance(table, LargeTable):
             tally = table.tallies[self.target]

@@ -20,8 +20,8 @@ __all__ = [
     "TargetColumn",
     "check_whole",
     "for_fit",
+    "note_on_missing",
     "notes_on_classes",
-    "on_rows_without",
     "read_target",
 ]
 
@@ -104,7 +104,7 @@ def read_target(
     return TargetColumn(numbers, task, notation, notes)
 
 
-def on_rows_without(
+def note_on_missing(
     target: str,
     table: Table,
     are_missing: npt.NDArray[np.bool_],
@@ -113,7 +113,7 @@ def on_rows_without(
     of: str = "",
     hint: str = "",
 ) -> str:
-    """Return a sentence on the rows that are left out because they have no target.
+    """Return a note on the rows that are left out because they have no target.
 
     Parameters
     ----------
@@ -125,31 +125,37 @@ def on_rows_without(
     bad_rows : {"skip", "fail"}, optional
         As in `multilayer.data.read_file`; rows without any entry are not bad.
     of : str
-        Added to the number of rows: what they are part of.
+        Added to the number of rows if they are part of a table: " of a sample".
     hint : str
-        Added to the error about too many such rows: what to do.
+        Added to the error about too many bad rows: what to do.
 
     Raises
     ------
     InvalidDataError
-        If no row has a target, or more rows have none than `bad_rows` allows.
+        If no row has a target, or more rows are bad than `bad_rows` allows.
     """
-    where = table[target].where
     if are_missing.all():
-        raise InvalidDataError(f"{where}, the target, must have entries; all are missing")
-    without = np.flatnonzero(are_missing)
-    n, first = len(without), table[target].origin.row(int(without[0]))
-    first = f"the first of them {first}" if n > 1 else first
-    says = f"has no {target!r} in {n:,} of {len(table):,} rows{of}, {first}"
-    if are_too_many(_n_filled(table.take(without)), len(table), bad_rows):
-        raise InvalidDataError(f"{says}{hint}", table.name)
-    return f"{table.name} {says}; {'they are' if n > 1 else 'it is'} left out"
+        rule = f"the target, must have entries; all{of} are missing"
+        raise InvalidDataError(f"{table[target].where}, {rule}")
+    rows = np.flatnonzero(are_missing)
+
+    def says(rows: npt.NDArray[np.intp]) -> str:
+        n, first = len(rows), table[target].origin.row(int(rows[0]))
+        which = f"the first of them {first}" if n > 1 else first
+        return f"has no {target!r} in {n:,} of {len(table):,} rows{of}, {which}"
+
+    if are_too_many(len(rows), len(table), bad_rows):
+        bad = rows[_have_entries(table.take(rows))]
+        if are_too_many(len(bad), len(table), bad_rows):
+            raise InvalidDataError(f"{says(bad)}{hint}", table.name)
+    left_out = "they are left out" if of or len(rows) > 1 else "it is left out"
+    return f"{table.name} {says(rows)}; {left_out}"
 
 
-def _n_filled(table: Table) -> int:
-    """Return the number of rows with at least one entry."""
+def _have_entries(table: Table) -> npt.NDArray[np.bool_]:
+    """Return which rows have at least one entry."""
     usable = table.select(name for name in table.columns if table[name].is_usable)
-    return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
+    return np.array([any(entry is not None for entry in row) for row in np.asarray(usable)])
 
 
 def notes_on_classes(entries: Entries) -> list[Note]:

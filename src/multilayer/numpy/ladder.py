@@ -47,7 +47,8 @@ class Ladder:
     In training, the logits are normalised over the batch like hidden values, with the noise of the
     last hidden layer, and then multiplied by scales that are trained, one for each; at the end, the
     last layer absorbs all this. Scales γ stay as they are, since large ones would make the noise
-    negligible. Running statistics are those of the pass without noise.
+    negligible. Running statistics are those of the pass without noise. Weight decay acts on the
+    scales of the logits too, and so makes probabilities less extreme.
 
     The paper's network differs in details: it adds noise before β, and starts the decoder from the
     probabilities.
@@ -246,11 +247,11 @@ def _keep_memory() -> None:
 def _check(architecture: Architecture) -> None:
     """Raise if a network with this architecture cannot be trained as a ladder."""
     rules = {
+        "embeddings": ("be None", architecture.embeddings is None),
         "noise": ("be above 0 on the inputs", architecture.input_noise > 0),
         "normalization": ("be 'batch'", architecture.normalization == "batch"),
         "bias": ("be True", architecture.bias),
         "residual": ("be False", not architecture.residual),
-        "embeddings": ("be None", architecture.embeddings is None),
     }
     for name, (rule, is_kept) in rules.items():
         if not is_kept:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import multilayer
 from multilayer import compiled
 from multilayer.compiled import Kernel
+from multilayer.numpy.fast import blas, passes
 
 
 def all_kernels():
@@ -197,6 +198,37 @@ def test_compiled_and_plain_agree(name, seed, n, k, dtype):
     for mine, other in zip(arguments, twins, strict=True):
         if isinstance(mine, np.ndarray):
             np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 33])
+@pytest.mark.parametrize("features", [1, 3, 4, 5, 9])
+def test_all_numbers_are_transposed(rows, features):
+    zT = np.arange(2 * rows * features).reshape(2, features, rows).astype(float)
+    z = np.full((2, rows, features), np.nan)
+    passes.transpose.fastest(zT, z)
+    np.testing.assert_array_equal(z, zT.mT)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "in_features", "out_features", "expected"),
+    [
+        (16, 65, 64, True),
+        (16, 64, 64, False),  # a W this small is not rearranged
+        (15, 100, 100, False),  # less than a tile
+        (64, 128, 128, True),
+        (64, 127, 512, False),
+        (64, 512, 127, False),
+        (256, 784, 1200, True),
+        (512, 784, 1200, False),
+    ],
+)
+def test_products_with_a_larger_w_are_transposed(
+    n_rows, in_features, out_features, expected, monkeypatch
+):
+    for has_wide_kernels in (True, False):
+        monkeypatch.setattr(blas, "has_wide_kernels", lambda found=has_wide_kernels: found)
+        found = passes.is_transposed(n_rows, in_features, out_features)
+        assert found is (expected and has_wide_kernels)
 
 
 @pytest.mark.parametrize("name", ["passes.relu_forward", "passes.leaky_relu_forward"])

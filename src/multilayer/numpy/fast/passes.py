@@ -258,7 +258,7 @@ def passes_of(activation: Activation) -> Passes | None:
 
 # Transposed products ----------------------------------------------------------------------------
 
-TILE_ROWS, TILE = 16, 4
+TILE_ROWS, TILE_FEATURES = 16, 4
 """Samples and features transposed at a time: as these are constants, registers hold a tile."""
 
 
@@ -266,13 +266,11 @@ def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
     """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, which is then transposed.
 
     OpenBLAS's AVX-512 kernels are slow to rearrange a first operand that is transposed. Its first
-    operand, in Fortran's order, is our second: here Wᵀ. So if W is larger than x, swapping the
-    operands is faster (measured, see docs/performance.md). Without numba, the transposition would
-    take as long as that saves.
+    operand, in Fortran's order, is our second: here Wᵀ. So swapping the operands is faster if both
+    sides of W are at least twice as long as x has rows (measured, see docs/performance.md).
     """
     is_larger = n_rows >= TILE_ROWS and min(in_features, out_features) >= 2 * n_rows
-    is_slow = in_features * out_features > SMALL and blas.has_wide_kernels()
-    return is_larger and is_slow and transpose.fastest is not transpose.plain
+    return is_larger and in_features * out_features > SMALL and blas.has_wide_kernels()
 
 
 def _transpose(zTs: Array, zs: Array) -> None:
@@ -285,11 +283,11 @@ def transpose(zTs, zs):  # type: ignore[no-untyped-def]
     for m in range(zs.shape[0]):
         zT, z = zTs[m], zs[m]
         rows, features = z.shape
-        tiled_rows, tiled = rows - rows % TILE_ROWS, features - features % TILE
+        tiled_rows, tiled = rows - rows % TILE_ROWS, features - features % TILE_FEATURES
         for row in range(0, tiled_rows, TILE_ROWS):
-            for start in range(0, tiled, TILE):
+            for start in range(0, tiled, TILE_FEATURES):
                 for i in range(row, row + TILE_ROWS):
-                    for j in range(start, start + TILE):
+                    for j in range(start, start + TILE_FEATURES):
                         z[i, j] = zT[j, i]
         for i in range(rows):  # what the tiles leave over
             for j in range(tiled if i < tiled_rows else 0, features):
