@@ -3,8 +3,9 @@
 The threads of a BLAS library wait for each other in every matrix product; if another process takes
 a core, every product waits for that core. Our threads wait for each other only twice per step, and
 twice more for each batch normalisation; each of them uses single-threaded BLAS. The elapsed time of
-a step is compared with the processor time spent on it. If waiting costs more than is gained, one
-thread does all parts until the next trial, in the same order and with the same result.
+a step is compared with the processor time spent on it. If waiting costs more than is gained in two
+trials in a row, one thread does all parts until the next trial, in the same order and with the same
+result.
 """
 
 import os
@@ -79,7 +80,7 @@ class Workers:
         self._call_helpers()
         self._has_run = False
         self._elapsed = self._worked = 0.0
-        self._pause = PAUSE
+        self._in_doubt, self._pause = False, PAUSE
         self._alone_until = 0.0
 
     @property
@@ -155,11 +156,13 @@ class Workers:
         self._worked += worked
         if self._elapsed < TRIAL:
             return
-        if self._elapsed > PAYS * self._worked:
+        if self._elapsed <= PAYS * self._worked:
+            self._in_doubt, self._pause = False, PAUSE
+        elif not self._in_doubt:
+            self._in_doubt = True  # another process may have had the core for a moment only
+        else:
             self._alone_until = time.perf_counter() + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        else:
-            self._pause = PAUSE
         self._elapsed = self._worked = 0.0
 
     def stop(self) -> None:
