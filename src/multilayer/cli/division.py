@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.notes import n_of_rows, note, notes
+from multilayer.cli.notes import note, notes
 from multilayer.data import Table, TableWarning
 from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -139,8 +139,9 @@ class Division(NamedTuple):
         if len(sizes) < 2 or not n_present:
             raise InvalidArgumentError("must have at least two groups", "group", got=self.group)
         if n := len(codes) - n_present:
-            own = "each is" if n > 1 else "it is"
-            note(f"{n_of_rows(n, len(codes))} no {self.group!r}: {own} a group of its own")
+            have, each = ("have", "each is") if n > 1 else ("has", "it is")
+            rows = f"{n:,} of {len(codes):,} rows {have} no {self.group!r}"
+            note(f"{rows}: {each} a group of its own")
         order = np.random.default_rng(self.seed).permutation(len(sizes))
         n_groups = 1 + np.searchsorted(np.cumsum(sizes[order]), self.test * len(codes))
         is_held_out = np.isin(codes, order[: min(n_groups, len(sizes) - 1)])

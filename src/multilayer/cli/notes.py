@@ -10,7 +10,7 @@ from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["BlockNotes", "line_of", "n_of_rows", "note", "notes", "noting", "says_of"]
+__all__ = ["BlockNotes", "line_of", "note", "notes", "noting", "says_of"]
 
 
 HINTS = {
@@ -25,11 +25,6 @@ HINTS = {
 def note(text: str) -> None:
     """Print a note on standard error."""
     Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
-
-
-def n_of_rows(n: int, n_rows: int) -> str:
-    """Return the beginning of a sentence on some rows: ``1 of 20 rows has``."""
-    return f"{n:,} of {n_rows:,} rows {'has' if n == 1 else 'have'}"
 
 
 @contextmanager

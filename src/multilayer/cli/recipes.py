@@ -14,8 +14,8 @@ RECIPES: Registry[dict[str, Any]] = Registry(
     Names("recipe", []),
     {
         # The lowest error of a network that ignores the positions of pixels: a ladder network
-        # (Rasmus et al. 2015, "MNIST all labels"). The noise of
-        # the inputs is 0.3 in pixels from 0 to 1, which are then divided by 0.3081.
+        # (Rasmus et al. 2015, "MNIST all labels"). The noise of the inputs is 0.3 in pixels from 0
+        # to 1, which are then divided by 0.3081.
         "record": {
             "hidden": "1000,500,250,250,250",
             "normalization": "batch",
@@ -57,9 +57,8 @@ def with_recipe(settings: Any, name: str | None, context: Any) -> Any:
             rule = f"must be {recipe[option]} with --recipe {name}"
             raise InvalidArgumentError(rule, option, got=got)
     chosen = {k: v for k, v in recipe.items() if source(k).name == "DEFAULT"}
-    settings = settings._replace(**chosen)
     if "noise" in chosen:
-        inputs, hidden = chosen["noise"]
-        noise = ",".join([inputs, *[hidden] * len(settings.hidden.split(","))])
-        settings = settings._replace(noise=noise)
-    return settings
+        inputs, each = chosen["noise"]
+        n_hidden = len(chosen.get("hidden", settings.hidden).split(","))
+        chosen["noise"] = ",".join([inputs, *[each] * n_hidden])
+    return settings._replace(**chosen)

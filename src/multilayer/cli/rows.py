@@ -103,8 +103,7 @@ class Rows(NamedTuple):
             said += doubts if large is None else []  # otherwise the estimator reports them
         places = np.arange(len(y)) if large is None else large.places
         places = places[are_there(y)]
-        of = "" if large is None else " of a sample"
-        table, y = with_target(table, y, target, bad_rows, of=of)
+        table, y = with_target(table, y, target, bad_rows, is_sample=large is not None)
         if task == "classification":
             y = _classes(table[target], y)
         else:
@@ -188,20 +187,26 @@ def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
 
 
 def with_target(
-    table: Table, y: Array, target: str, bad_rows: str | None = "skip", *, of: str = ""
+    table: Table,
+    y: Array,
+    target: str,
+    bad_rows: str | None = "skip",
+    *,
+    is_sample: bool = False,
 ) -> tuple[Table, Array]:
-    """Return the rows that have a target, and print a note on the others.
+    """Return the rows that have a target, and print a note on the others: see `note_on_missing`.
 
     Raises
     ------
     InvalidDataError
-        As in `note_on_missing`, which describes `of` too.
+        If no row has a target, or more rows are bad than `bad_rows` allows.
     """
     is_there = are_there(y)
     if is_there.all():
         return table, y
     hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
-    note(note_on_missing(target, table, ~is_there, bad_rows, of=of, hint=hint))
+    says = note_on_missing(target, table, ~is_there, bad_rows, is_sample=is_sample, hint=hint)
+    note(says)
     kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
 

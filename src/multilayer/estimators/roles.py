@@ -137,21 +137,19 @@ class Roles(NamedTuple):
             no target; the message names the first of these.
         """
         seen = table.sample if isinstance(table, LargeTable) else table
-        are_missing = self.lack_target(seen)
-        if not are_missing.any() and seen is table:
-            return table
+        is_sample, are_missing = seen is not table, self.lack_target(seen)
         if are_missing.any():
-            of, hint = "" if seen is table else " of a sample", ": leave such rows out"
-            says = note_on_missing(self.target, seen, are_missing, of=of, hint=hint)
+            hint = ": leave such rows out"
+            says = note_on_missing(self.target, seen, are_missing, is_sample=is_sample, hint=hint)
             warn(TableWarning(says, ()))
-        if isinstance(table, LargeTable):
+        elif isinstance(table, LargeTable):
             tally = table.tallies[self.target]
-            n = tally.n_rows - tally.n_present
-            if n and not are_missing.any():
+            if n := tally.n_rows - tally.n_present:
                 says = f"has no {self.target!r} in {n:,} of {tally.n_rows:,} rows"
                 warn(TableWarning(f"{table.name} {says}; they are left out", ()))
+        if isinstance(table, LargeTable):
             return table.without(self.lack_target)
-        return table.take(np.flatnonzero(~are_missing))
+        return table.take(np.flatnonzero(~are_missing)) if are_missing.any() else table
 
 
 def has_columns(X: Any) -> bool:

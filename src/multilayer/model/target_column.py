@@ -110,7 +110,7 @@ def note_on_missing(
     are_missing: npt.NDArray[np.bool_],
     bad_rows: str | None = None,
     *,
-    of: str = "",
+    is_sample: bool = False,
     hint: str = "",
 ) -> str:
     """Return a note on the rows that are left out because they have no target.
@@ -124,8 +124,8 @@ def note_on_missing(
         Which rows have no target; at least one.
     bad_rows : {"skip", "fail"}, optional
         As in `multilayer.data.read_file`; rows without any entry are not bad.
-    of : str
-        Added to the number of rows if they are part of a table: " of a sample".
+    is_sample : bool
+        Whether the table is a sample of a larger one.
     hint : str
         Added to the error about too many bad rows: what to do.
 
@@ -134,6 +134,7 @@ def note_on_missing(
     InvalidDataError
         If no row has a target, or more rows are bad than `bad_rows` allows.
     """
+    of = " of a sample" if is_sample else ""
     if are_missing.all():
         rule = f"the target, must have entries; all{of} are missing"
         raise InvalidDataError(f"{table[target].where}, {rule}")
@@ -148,7 +149,7 @@ def note_on_missing(
         bad = rows[_have_entries(table.take(rows))]
         if are_too_many(len(bad), len(table), bad_rows):
             raise InvalidDataError(f"{says(bad)}{hint}", table.name)
-    left_out = "they are left out" if of or len(rows) > 1 else "it is left out"
+    left_out = "they are left out" if is_sample or len(rows) > 1 else "it is left out"
     return f"{table.name} {says(rows)}; {left_out}"
 
 
